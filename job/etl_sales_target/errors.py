@@ -1,0 +1,75 @@
+"""What can go wrong, and the exit code of each kind (the numbers are those of sysexits.h).
+
+    JobError                70  a bug; the base of all
+    ├── DataError           65  the proof failed; nothing was committed
+    ├── NotFoundError       69  something needed is not there: table, column, client library
+    ├── TemporaryError      75  try again: network, busy, locked
+    │   └── LockedError     75  another run is loading
+    ├── NotAllowedError     77  login or grant
+    ├── ConfigurationError  78  a setting or a connection cannot be used
+    └── StoppedError       143  SIGTERM or SIGINT
+"""
+
+from typing import Any
+
+
+class JobError(Exception):
+    """A failure that the job can name.
+
+    `code` is the ORA-, DPY-, DPI- code or SQLSTATE where a database said one, `remedy` tells the
+    reader what to do, `fields` go to the log as they are. None of them ever holds a secret.
+    """
+
+    exit_code = 70
+
+    def __init__(
+        self, message: str, *, code: str | None = None, remedy: str | None = None, **fields: Any
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code
+        self.remedy = remedy
+        self.fields = fields
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.remedy}" if self.remedy else self.message
+
+
+class DataError(JobError):
+    """Source and target would not be equal."""
+
+    exit_code = 65
+
+
+class NotFoundError(JobError):
+    """A table, a column or a library that the job needs is not there."""
+
+    exit_code = 69
+
+
+class TemporaryError(JobError):
+    """The same run may succeed later."""
+
+    exit_code = 75
+
+
+class LockedError(TemporaryError):
+    """Another run holds the lock of this target."""
+
+
+class NotAllowedError(JobError):
+    """A login or a privilege was refused; trying again would only lock the account."""
+
+    exit_code = 77
+
+
+class ConfigurationError(JobError):
+    """A setting or a connection cannot be understood."""
+
+    exit_code = 78
+
+
+class StoppedError(JobError):
+    """Somebody asked the process to stop."""
+
+    exit_code = 143

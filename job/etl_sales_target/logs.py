@@ -1,0 +1,76 @@
+"""Logs: one line an event on stderr, JSON or, on a terminal, text. Secrets are cut out."""
+
+import logging
+import sys
+from collections.abc import Iterable
+
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+from tqdm import tqdm
+
+_HIDDEN = "***"
+# Shorter secrets would cut ordinary words to pieces, and are none.
+_SHORTEST_SECRET = 4
+
+
+def configure(level: str = "INFO", log_format: str | None = None, **context: str) -> None:
+    """Sets up logging for the process; `context` stands on every line, as the run id does."""
+    as_json = (log_format or ("text" if sys.stderr.isatty() else "json")) == "json"
+    processors: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso" if as_json else "%H:%M:%S", utc=True),
+        structlog.processors.format_exc_info,
+        _redact,
+        _json() if as_json else _text(),
+    ]
+    structlog.configure(
+        processors=processors,
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
+        logger_factory=structlog.WriteLoggerFactory(file=_AboveTheBar()),  # type: ignore[arg-type]
+    )
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(**context)
+
+
+def hide(secrets: Iterable[str | None]) -> None:
+    """From now on these never stand in a line, whatever message carries them."""
+    _secrets.update(secret for secret in secrets if secret and len(secret) >= _SHORTEST_SECRET)
+
+
+_secrets: set[str] = set()
+
+
+def _redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    for key, value in event.items():
+        if isinstance(value, str):
+            event[key] = _without_secrets(value)
+        elif isinstance(value, list):
+            event[key] = [_without_secrets(str(item)) for item in value]
+    return event
+
+
+def _without_secrets(text: str) -> str:
+    for secret in _secrets:
+        text = text.replace(secret, _HIDDEN)
+    return text
+
+
+def _json() -> Processor:
+    return structlog.processors.JSONRenderer(ensure_ascii=False, default=str)
+
+
+def _text() -> Processor:
+    return structlog.dev.ConsoleRenderer(
+        colors=sys.stderr.isatty(), pad_event_to=16, sort_keys=False
+    )
+
+
+class _AboveTheBar:
+    """A stream that lets a progress bar on the same terminal stay below what is written."""
+
+    def write(self, text: str) -> None:
+        tqdm.write(text, file=sys.stderr, end="")
+
+    def flush(self) -> None:
+        sys.stderr.flush()

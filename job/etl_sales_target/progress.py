@@ -1,0 +1,53 @@
+"""Progress of a copy: a bar on a terminal, else a log line now and then."""
+
+import sys
+import time
+
+import structlog
+from tqdm import tqdm
+
+log = structlog.get_logger()
+
+# Few enough that a log of an hour stays readable, many enough to see that it moves.
+_LOG_EVERY_SECONDS = 10.0
+
+
+class Progress:
+    """Counts rows towards `total`. A context manager."""
+
+    def __init__(self, total: int) -> None:
+        self._total = total
+        self._rows = 0
+        self._start = self._logged = time.monotonic()
+        self._bar = tqdm(
+            total=total,
+            unit=" rows",
+            unit_scale=True,
+            desc="copy",
+            leave=False,
+            disable=not sys.stderr.isatty(),
+        )
+
+    def __enter__(self) -> "Progress":
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self._bar.close()
+        self._log("batches_copied")
+
+    def add(self, rows: int) -> None:
+        """Notes a batch that was sent."""
+        self._rows += rows
+        self._bar.update(rows)
+        if time.monotonic() - self._logged >= _LOG_EVERY_SECONDS and self._bar.disable:
+            self._log("batch_copied")
+
+    def _log(self, event: str) -> None:
+        self._logged = time.monotonic()
+        seconds = self._logged - self._start
+        log.info(
+            event,
+            rows=self._rows,
+            rows_total=self._total,
+            rows_per_second=round(self._rows / seconds) if seconds else 0,
+        )

@@ -1,0 +1,235 @@
+"""The source: one connection to Oracle, one snapshot, every NUMBER as exact text.
+
+The only module that knows oracledb.
+"""
+
+import contextlib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+import oracledb
+import structlog
+from sqlalchemy import Select, create_engine
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import NullPool
+
+from etl_sales_target import classification, client_library, tables, traffic
+from etl_sales_target.client_library import DriverMode
+from etl_sales_target.connections import OracleParameters
+from etl_sales_target.errors import JobError, NotFoundError, TemporaryError
+from etl_sales_target.model import Batch, Figures, Period
+from etl_sales_target.settings import Settings
+
+log = structlog.get_logger()
+
+_CODE = re.compile(r"\b(?:ORA|DPY|DPI)-\d{4,5}\b")
+
+# Bounds the length of one statement's WHERE; each further group is one more query.
+_PERIODS_A_QUERY = 200
+
+# Closing must not wait for a server that no longer answers.
+_CLOSE_TIMEOUT_MILLISECONDS = 3_000
+
+
+def initialise_driver(mode: DriverMode) -> str:
+    """Puts the driver into this mode, once a process; returns a line that says which and why.
+
+    Raises NotFoundError where the Oracle client library cannot be used.
+    """
+    if mode.client_dir is None:
+        return f"not used: thin mode, as {mode.reason}"
+    library = client_library.validate(mode.client_dir)
+    with oracle_errors("initialise the Oracle client"):
+        oracledb.init_oracle_client(
+            lib_dir=str(mode.client_dir), config_dir=mode.config_dir, driver_name="etl-sales-target"
+        )
+        version = ".".join(map(str, oracledb.clientversion()))
+    return f"version {version} at {library}: thick mode, as {mode.reason}"
+
+
+class Source:
+    """An open connection to the source database. A context manager: leaving it closes."""
+
+    def __init__(self, parameters: OracleParameters, settings: Settings, run_id: str) -> None:
+        self._settings = settings
+        self._table = tables.describe(settings.source_table)
+        sockets = traffic.open_sockets()
+        engine = create_engine(
+            "oracle+oracledb://",
+            creator=lambda: _connect(parameters, settings, run_id),
+            poolclass=NullPool,
+        )
+        with oracle_errors("connect to the source"):
+            self._connection = engine.connect()
+        self._dialect = engine.dialect
+        self._driver: oracledb.Connection = self._connection.connection.driver_connection  # type: ignore[assignment]
+        self._sockets = traffic.open_sockets() - sockets
+
+    def __enter__(self) -> "Source":
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        with contextlib.suppress(Exception):
+            self._driver.call_timeout = _CLOSE_TIMEOUT_MILLISECONDS
+        try:
+            self._connection.close()
+        except Exception as error:  # noqa: BLE001 - whatever led here matters more
+            log.debug("source_close_failed", error=str(error))
+
+    @property
+    def server_version(self) -> str:
+        return self._driver.version
+
+    @property
+    def is_thin(self) -> bool:
+        return bool(self._driver.thin)
+
+    @property
+    def bytes_received(self) -> int | None:
+        """What the server has sent on this connection so far, where the kernel counts it."""
+        return traffic.bytes_received(self._sockets)
+
+    def check_columns(self) -> None:
+        """Raises NotFoundError where the table or a column is missing, or is no NUMBER."""
+        with self._query(tables.no_rows(self._table)) as cursor:
+            for column in cursor.description:
+                if column.type_code is not oracledb.DB_TYPE_NUMBER:
+                    raise NotFoundError(
+                        f"Column {column.name} of {self._settings.source_table} is "
+                        f"{column.type.name.removeprefix('DB_TYPE_')}, not NUMBER.",
+                        remedy="Point ETL_SOURCE_TABLE at a table whose five columns are NUMBER.",
+                        column=column.name,
+                    )
+
+    def resolve(self) -> str:
+        """What the source's name stands for: table, view or synonym, from Oracle's dictionary."""
+        name = self._settings.source_table
+        owner, table = name.schema.upper(), name.name.upper()
+        synonym = self._first(
+            "select table_owner, table_name from all_synonyms"
+            " where owner = :owner and synonym_name = :name",
+            owner,
+            table,
+        )
+        if synonym:
+            return f"synonym for {synonym[0]}.{synonym[1]}"
+        for kind, view, column in (
+            ("table", "all_tables", "table_name"),
+            ("view", "all_views", "view_name"),
+        ):
+            found = self._first(
+                f"select {column} from {view} where owner = :owner and {column} = :name",  # noqa: S608
+                owner,
+                table,
+            )
+            if found:
+                return kind
+        return "object of another kind"
+
+    def begin_snapshot(self) -> str:
+        """From here on all queries see one moment of the source. Returns that time, in UTC."""
+        with oracle_errors("begin a snapshot"), self._driver.cursor() as cursor:
+            self._driver.rollback()
+            cursor.execute("set transaction read only")
+            cursor.execute(
+                "select to_char(sys_extract_utc(systimestamp), 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')"
+                " from dual"
+            )
+            return str(cursor.fetchone()[0])  # type: ignore[index]
+
+    def figures(self) -> Mapping[Period, Figures]:
+        """Each period's rows, non-null counts and sums."""
+        with self._query(tables.figures(self._table)) as cursor:
+            return dict(tables.read_figures(map(_decimals, cursor)))
+
+    def batches(self, periods: Sequence[Period] | None) -> Iterator[Batch]:
+        """All rows of these periods (None: of the table), `ETL_BATCH_ROWS` at a time."""
+        for group in _groups(periods):
+            with self._query(tables.rows(self._table, group)) as cursor:
+                while batch := cursor.fetchmany():
+                    yield batch
+
+    @contextlib.contextmanager
+    def _query(self, statement: Select[Any]) -> Iterator[oracledb.Cursor]:
+        compiled = statement.compile(dialect=self._dialect)
+        log.debug("source_query", sql=str(compiled))
+        with (
+            oracle_errors(f"read {self._settings.source_table}"),
+            self._driver.cursor() as cursor,
+        ):
+            cursor.arraysize = self._settings.batch_rows
+            cursor.outputtypehandler = _numbers_as_text
+            cursor.execute(str(compiled), dict(compiled.params))
+            yield cursor
+
+    def _first(self, sql: str, *parameters: str) -> tuple[str, ...] | None:
+        with oracle_errors("read Oracle's dictionary"), self._driver.cursor() as cursor:
+            cursor.execute(sql, parameters)
+            row: tuple[str, ...] | None = cursor.fetchone()
+            return row
+
+
+def _connect(
+    parameters: OracleParameters, settings: Settings, run_id: str
+) -> oracledb.Connection:
+    connection = oracledb.connect(
+        **parameters.connect_arguments(),
+        tcp_connect_timeout=settings.connect_timeout_seconds,
+    )
+    connection.call_timeout = settings.call_timeout_seconds * 1000
+    # A DBA sees them in V$SESSION.
+    connection.module = "etl-sales-target"
+    connection.action = run_id
+    return connection
+
+
+def _numbers_as_text(
+    cursor: oracledb.Cursor, metadata: oracledb.FetchInfo
+) -> oracledb.Var | None:
+    """NUMBER as its decimal digits: the driver's own float and int lose fractions or time."""
+    if metadata.type_code is oracledb.DB_TYPE_NUMBER:
+        return cursor.var(str, arraysize=cursor.arraysize)
+    return None
+
+
+def _decimals(row: Sequence[str | None]) -> list[Decimal | None]:
+    return [None if value is None else Decimal(value) for value in row]
+
+
+def _groups(periods: Sequence[Period] | None) -> Iterator[Sequence[Period] | None]:
+    if periods is None:
+        yield None
+        return
+    for start in range(0, len(periods), _PERIODS_A_QUERY):
+        yield periods[start : start + _PERIODS_A_QUERY]
+
+
+@contextlib.contextmanager
+def oracle_errors(doing: str) -> Iterator[None]:
+    """Gives the driver's errors the job's names; `doing` completes "could not ..."."""
+    try:
+        yield
+    except DBAPIError as error:
+        if not isinstance(error.orig, oracledb.Error):
+            raise
+        raise _named(error.orig, doing) from error.orig
+    except oracledb.Error as error:
+        raise _named(error, doing) from error
+
+
+def _named(error: oracledb.Error, doing: str) -> JobError:
+    text = str(error)
+    codes = _CODE.findall(text)
+    # The last known code is the cause: the driver and Oracle both print the outermost first.
+    code = next((code for code in reversed(codes) if classification.oracle(code)), None)
+    kind = classification.oracle(code)
+    if "certificate" in text.lower():
+        kind = classification.TLS
+    message = f"Oracle: could not {doing}: {' '.join(text.split())}"
+    code = code or next(iter(codes), None)
+    if kind is None:
+        temporary = isinstance(error, oracledb.OperationalError)
+        return (TemporaryError if temporary else JobError)(message, code=code)
+    return kind.error(message, code=code, remedy=kind.remedy)
