@@ -1,0 +1,77 @@
+# The project's commands; `make` alone lists them. They need Python >= 3.11 and a package index.
+
+PYTHON ?= python3
+ROWS ?= 200000
+BENCH_ROWS ?= 1000000
+
+VENV := .venv
+AIRFLOW_VENV := .venv-airflow
+UV := $(VENV)/bin/uv
+COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 \
+	--generate-hashes --no-header --no-emit-index-url $(UPGRADE)
+WITH_TESTS := PYTHONPATH=tests $(VENV)/bin/python
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup demo databases test lint format lock bench airflow-test clean
+
+help: ## Print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(VENV)/ready ## Make or renew the environment (the other targets do it themselves)
+
+demo: setup ## Run the job between two throw-away databases (ROWS=200000)
+	@$(WITH_TESTS) -m demo --rows $(ROWS)
+
+databases: setup ## Start these databases for your own trials, until Ctrl-C (ROWS=200000)
+	@$(WITH_TESTS) -m databases --rows $(ROWS)
+
+test: setup ## Run all tests that need no Docker and no cluster
+	$(VENV)/bin/pytest
+	$(MAKE) airflow-test
+
+lint: setup ## Check style, format and types
+	$(VENV)/bin/ruff check
+	$(VENV)/bin/ruff format --check
+	$(VENV)/bin/mypy
+
+format: setup ## Rewrite the code in the project's format
+	$(VENV)/bin/ruff check --fix
+	$(VENV)/bin/ruff format
+
+lock: $(VENV)/uv-ready ## Lock the requirements anew (UPGRADE=--upgrade for newer versions)
+	$(COMPILE) requirements/uv.in --output-file requirements/uv.txt
+	$(COMPILE) pyproject.toml --output-file requirements/job.txt
+	$(COMPILE) pyproject.toml requirements/dev.in --output-file requirements/dev.txt
+	$(COMPILE) requirements/airflow.in --output-file requirements/airflow.txt
+
+bench: setup ## Measure the job against a raw COPY (BENCH_ROWS=1000000)
+	@$(WITH_TESTS) -m benchmark --rows $(BENCH_ROWS)
+
+# The folder's own conftest only: the others need what this environment does not have.
+airflow-test: $(AIRFLOW_VENV)/ready ## Run the tests that need Airflow, in its own environment
+	$(AIRFLOW_VENV)/bin/python -m pytest --confcutdir=tests/airflow tests/airflow
+
+clean: ## Remove the environments and all caches
+	rm -rf $(VENV) $(AIRFLOW_VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
+	find job tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/uv-ready: requirements/uv.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11 ..." >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
+		--require-hashes --requirement requirements/uv.txt
+	@touch $@
+
+# The project itself is built with the locked hatchling: nothing comes in without a hash.
+$(VENV)/ready: $(VENV)/uv-ready requirements/dev.txt pyproject.toml
+	$(UV) pip sync --quiet --python $(VENV)/bin/python --require-hashes requirements/dev.txt
+	$(UV) pip install --quiet --python $(VENV)/bin/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(AIRFLOW_VENV)/ready: $(VENV)/uv-ready requirements/airflow.txt
+	$(UV) venv --quiet --clear --python $(VENV)/bin/python $(AIRFLOW_VENV)
+	$(UV) pip sync --quiet --python $(AIRFLOW_VENV)/bin/python \
+		--require-hashes requirements/airflow.txt
+	@touch $@

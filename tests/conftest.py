@@ -1,0 +1,56 @@
+"""What every test may ask for: databases that are empty at its start and gone after it."""
+
+import os
+import re
+from collections.abc import Iterator
+from itertools import count
+
+import pytest
+
+from embedded_postgres import EmbeddedPostgres, unwind_on_sigterm
+from oracle_standin import OracleStandin
+
+# These run in an environment of their own: `make airflow-test`.
+collect_ignore = ["airflow"]
+
+_OUTSIDE = re.compile(r"(ETL_|AIRFLOW_CONN_|PG).*")
+_database_numbers = count(1)
+
+
+def pytest_configure() -> None:
+    """Forget the settings of whoever runs the tests, and clean up on SIGTERM as on Ctrl-C."""
+    for name in filter(_OUTSIDE.fullmatch, list(os.environ)):
+        del os.environ[name]
+    unwind_on_sigterm()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[EmbeddedPostgres]:
+    """One PostgreSQL server for all tests."""
+    with EmbeddedPostgres() as server:
+        yield server
+
+
+@pytest.fixture
+def standin_database_url(postgres: EmbeddedPostgres) -> Iterator[str]:
+    """The empty database behind the stand-in: its schema `apps` is what Oracle shows."""
+    yield from _fresh_database(postgres, "standin")
+
+
+@pytest.fixture
+def target_url(postgres: EmbeddedPostgres) -> Iterator[str]:
+    """An empty database for the target."""
+    yield from _fresh_database(postgres, "target")
+
+
+@pytest.fixture
+def standin(standin_database_url: str) -> Iterator[OracleStandin]:
+    """A running stand-in for Oracle."""
+    with OracleStandin(standin_database_url) as server:
+        yield server
+
+
+def _fresh_database(postgres: EmbeddedPostgres, kind: str) -> Iterator[str]:
+    name = f"{kind}_{next(_database_numbers)}"
+    yield postgres.create_database(name)
+    postgres.drop_database(name)

@@ -1,0 +1,271 @@
+"""What a load does to the target, whatever happens beside it."""
+
+import threading
+import time
+from decimal import Decimal
+
+import psycopg
+import pytest
+from integration.conftest import Job, TargetDatabase
+from oracle_standin import OracleStandin
+from sources import SourceDatabase
+
+
+def test_run_makes_the_target_and_fills_it(
+    job: Job, small_source: SourceDatabase, target: TargetDatabase
+):
+    result = job("run")
+
+    assert result.exit_code == 0, result.stderr
+    assert target.rows() == small_source.rows()
+    finished = result.event("run_finished")
+    assert (finished["rows_copied"], finished["periods"]) == (24, 12)
+    assert finished["bytes_to_postgres"] > 24 * 10
+    assert finished["bytes_from_oracle"] > 24 * 10
+
+
+def test_second_run_leaves_no_duplicate(
+    job: Job, small_source: SourceDatabase, target: TargetDatabase
+):
+    job("run")
+
+    assert job("run").exit_code == 0
+    assert target.rows() == small_source.rows()
+
+
+def test_edits_and_deletes_arrive(job: Job, small_source: SourceDatabase, target: TargetDatabase):
+    job("run")
+    small_source.execute("UPDATE {table} SET target_amount = -1 WHERE id = 3")
+    small_source.execute("DELETE FROM {table} WHERE target_month = 7")
+
+    assert job("run").exit_code == 0
+    assert target.rows() == small_source.rows()
+
+
+def test_null_periods_and_duplicate_rows_arrive(
+    job: Job, source: SourceDatabase, target: TargetDatabase
+):
+    source.insert([(1, 1, None, None, 1), (1, 1, None, None, 1), (None, None, 13, 2024, None)])
+
+    assert job("run").exit_code == 0
+    assert target.rows() == source.rows()
+
+
+def test_an_empty_source_empties_the_target(
+    job: Job, small_source: SourceDatabase, target: TargetDatabase
+):
+    job("run")
+    small_source.execute("DELETE FROM {table}")
+
+    assert job("run").exit_code == 0
+    assert target.rows() == []
+
+
+def test_backfill_reloads_its_months_and_no_other(
+    job: Job, small_source: SourceDatabase, target: TargetDatabase
+):
+    small_source.insert([(99, 1, None, None, 5)])
+    job("run")
+    before = target.rows()
+    small_source.execute("UPDATE {table} SET target_amount = 7 WHERE target_month IN (2, 3, 4)")
+    small_source.execute("DELETE FROM {table} WHERE target_month = 5")
+
+    result = job("backfill", "--from", "2024-03", "--to", "2024-05")
+
+    assert result.exit_code == 0, result.stderr
+    expected = [row for row in small_source.rows() if row[2] in (3, 4)]
+    expected += [row for row in before if row[2] not in (3, 4, 5)]
+    assert sorted(map(str, target.rows())) == sorted(map(str, expected))
+    assert result.event("run_finished")["periods"] == 3
+
+
+def test_backfill_of_months_without_rows_does_nothing(
+    job: Job, small_source: SourceDatabase, target: TargetDatabase
+):
+    job("run")
+
+    result = job("backfill", "--from", "1999-01", "--to", "1999-12")
+
+    assert result.exit_code == 0
+    assert result.event("run_finished")["rows_copied"] == 0
+    assert target.rows() == small_source.rows()
+
+
+def test_a_change_in_mid_read_is_left_for_the_next_run(
+    job: Job, source: SourceDatabase, target: TargetDatabase, standin: OracleStandin
+):
+    source.insert((n, 1, n % 12 + 1, 2024, n) for n in range(1000))
+    snapshot = source.rows()
+    edits = iter(
+        [
+            "UPDATE {table} SET target_amount = target_amount + 1",
+            "DELETE FROM {table} WHERE target_month = 2",
+            "INSERT INTO {table} VALUES (5000, 1, 1, 2030, 1)",
+        ]
+    )
+    standin.faults.before_fetch(
+        lambda _rows: source.execute(next(edits, "DELETE FROM {table} WHERE id = -1"))
+    )
+
+    result = job("run", ETL_BATCH_ROWS="100")
+
+    assert result.exit_code == 0, result.stderr
+    assert result.event("proof_passed")["rows"] == 1000
+    assert next(edits, None) is None
+    assert target.rows() == snapshot != source.rows()
+
+
+def test_readers_see_old_or_new_and_never_wait(
+    job: Job, source: SourceDatabase, target: TargetDatabase
+):
+    source.insert((n, 1, n % 12 + 1, 2024, 1) for n in range(100_000))
+    job("run")
+    source.execute("UPDATE {table} SET target_amount = 2")
+    source.insert([(0, 0, 1, 2024, 2)])
+    seen: set[tuple[int, Decimal]] = set()
+    waits = []
+    done = threading.Event()
+
+    def read() -> None:
+        with psycopg.connect(target.url, autocommit=True) as connection:
+            while not done.is_set():
+                start = time.monotonic()
+                row = connection.execute(
+                    "SELECT count(*), sum(target_amount) FROM mb.sales_target"
+                    " WHERE target_month <= 12"
+                ).fetchone()
+                waits.append(time.monotonic() - start)
+                assert row is not None
+                seen.add(row)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    result = job("run")
+    done.set()
+    reader.join()
+
+    assert result.exit_code == 0, result.stderr
+    assert seen == {(100_000, Decimal(100_000)), (100_001, Decimal(200_002))}
+    assert max(waits) < 0.3
+
+
+def test_sigterm_leaves_the_old_rows(
+    job: Job, small_source: SourceDatabase, target: TargetDatabase, standin: OracleStandin
+):
+    job("run")
+    before = target.rows()
+    small_source.execute("UPDATE {table} SET target_amount = 0")
+    reached = threading.Event()
+    standin.faults.before_fetch(lambda rows: reached.set() if rows >= 10 else None)
+    standin.faults.delay(fetch=1)
+    process = job.start("run", ETL_BATCH_ROWS="5")
+    assert reached.wait(30)
+
+    process.terminate()
+    _, stderr = process.communicate(timeout=20)
+
+    assert process.returncode == 143, stderr
+    assert "Stopped by SIGTERM" in stderr
+    assert target.rows() == before
+    standin.faults.clear()
+    assert job("run").exit_code == 0
+    assert target.rows() == small_source.rows()
+
+
+def test_a_killed_run_leaves_the_old_rows_and_no_lock(
+    job: Job, small_source: SourceDatabase, target: TargetDatabase, standin: OracleStandin
+):
+    job("run")
+    before = target.rows()
+    small_source.execute("DELETE FROM {table} WHERE id < 5")
+    reached = threading.Event()
+    standin.faults.before_fetch(lambda rows: reached.set() if rows >= 10 else None)
+    standin.faults.delay(fetch=1)
+    process = job.start("run", ETL_BATCH_ROWS="5")
+    assert reached.wait(30)
+
+    process.kill()
+    process.communicate()
+
+    assert target.rows() == before
+    standin.faults.clear()
+    assert job("run").exit_code == 0
+    assert target.rows() == small_source.rows()
+
+
+def test_two_runs_never_load_at_once(
+    job: Job, small_source: SourceDatabase, target: TargetDatabase, standin: OracleStandin
+):
+    reached = threading.Event()
+    standin.faults.before_fetch(lambda _rows: reached.set())
+    standin.faults.delay(fetch=0.5)
+    first = job.start("run", ETL_BATCH_ROWS="5")
+    assert reached.wait(30)
+
+    second = job("run")
+    _, stderr = first.communicate(timeout=60)
+
+    assert second.exit_code == 75
+    assert "Another run is loading mb.sales_target" in second.failure["error"]
+    assert second.failure["holder"].startswith("etl-sales-target 20")
+    assert first.returncode == 0, stderr
+    assert target.rows() == small_source.rows()
+
+
+def test_a_target_that_changes_what_it_is_given_fails_the_proof(
+    job: Job, small_source: SourceDatabase, target: TargetDatabase
+):
+    job("run")
+    before = target.rows()
+    target.execute("""
+        CREATE FUNCTION mb.spoil() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN NEW.target_amount := NEW.target_amount + 0.01; RETURN NEW; END $$;
+        CREATE TRIGGER spoil BEFORE INSERT ON mb.sales_target
+        FOR EACH ROW WHEN (NEW.target_month = 3) EXECUTE FUNCTION mb.spoil()
+    """)
+
+    result = job("run")
+
+    assert result.exit_code == 65
+    assert "2024-03 sum of target_amount: expected 14.25, found 14.26" in result.failure["error"]
+    assert target.rows() == before
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"),
+    [
+        (lambda faults: faults.ora_error(1555, after_rows=10), "ORA-01555"),
+        (lambda faults: faults.drop_connection(after_rows=10), "DPY-4011"),
+        (lambda faults: faults.drop_connection(after_rows=10, reset=True), "DPY-4011"),
+    ],
+)
+def test_a_source_that_fails_in_mid_read_leaves_the_old_rows(
+    job: Job,
+    small_source: SourceDatabase,
+    target: TargetDatabase,
+    standin: OracleStandin,
+    fault,
+    code,
+):
+    job("run")
+    before = target.rows()
+    small_source.execute("UPDATE {table} SET target_amount = 0")
+    fault(standin.faults)
+
+    result = job("run", ETL_BATCH_ROWS="5")
+
+    assert result.exit_code == 75, result.stderr
+    assert result.failure["code"] == code
+    assert target.rows() == before
+
+
+def test_a_silent_source_is_given_up(
+    job: Job, small_source: SourceDatabase, target: TargetDatabase, standin: OracleStandin
+):
+    standin.faults.delay(fetch=30)
+
+    result = job("run", ETL_CALL_TIMEOUT_SECONDS="1", ETL_BATCH_ROWS="5")
+
+    assert result.exit_code == 75
+    assert result.failure["code"] == "DPY-4024"
+    assert not target.exists()

@@ -1,0 +1,264 @@
+"""What a logged-in client may call: execute, fetch, commit, rollback, ping."""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from sqlglot import exp
+
+from oracle_standin import messages, plsql
+from oracle_standin.binds import number_binds, values_by_name
+from oracle_standin.dialect import parse
+from oracle_standin.errors import OraError
+from oracle_standin.faults import Faults
+from oracle_standin.messages import Column
+from oracle_standin.packets import Channel, Disconnected, Interrupted, Reader
+from oracle_standin.requests import (
+    BindType,
+    Execute,
+    Function,
+    Option,
+    read_execute,
+    read_reexecute,
+)
+from oracle_standin.result import Result
+from oracle_standin.sql import Translation, translate
+from oracle_standin.store import Store
+
+_log = logging.getLogger(__name__)
+_CURSOR_IDS = 0xFFFF
+
+
+class Server(Protocol):
+    """What calls want from their server."""
+
+    service_name: str
+    faults: Faults
+
+    def open_store(self, user: str) -> Store: ...
+
+
+@dataclass
+class Cursor:
+    """A statement that the client may run again by its id, without sending it again."""
+
+    sql: str
+    bind_types: Sequence[BindType] = ()
+    statement: exp.Expression | None = None
+    columns: list[Column] = field(default_factory=list)
+    result: Result | None = None
+
+    def close(self) -> None:
+        if self.result:
+            self.result.close()
+            self.result = None
+
+
+class Calls:
+    """The cursors of one login, and the store behind them."""
+
+    def __init__(
+        self, channel: Channel, reader: Reader, version: int, server: Server, user: str
+    ) -> None:
+        self.store = server.open_store(user)
+        self._channel = channel
+        self._reader = reader
+        self._version = version
+        self._server = server
+        self._faults = server.faults
+        self._user = user.upper()
+        self._cursors: dict[int, Cursor] = {}
+        self._last_id = 0
+
+    def answer(self, code: int) -> bytes:
+        """The whole reply to one function, whose header is read."""
+        match code:
+            case Function.EXECUTE:
+                request = read_execute(self._reader, self._version)
+                return self._or_error(self._execute, request)
+            case Function.REEXECUTE | Function.REEXECUTE_AND_FETCH:
+                request = self._read_reexecute(fetch=code == Function.REEXECUTE_AND_FETCH)
+                return self._or_error(self._execute, request)
+            case Function.FETCH:
+                request = Execute(Option.FETCH, self._reader.universal())
+                request.prefetch = self._reader.universal()
+                return self._or_error(self._fetch, request)
+            case Function.COMMIT:
+                return self._status_after(self.store.commit)
+            case Function.ROLLBACK:
+                return self._status_after(self.store.rollback)
+            case Function.PING:
+                return self._status_after(lambda: None)
+        raise Disconnected(f"function {code} is not understood")
+
+    def close_cursors(self, ids: Sequence[int]) -> None:
+        for cursor_id in ids:
+            if cursor := self._cursors.pop(cursor_id, None):
+                cursor.close()
+
+    def _read_reexecute(self, *, fetch: bool) -> Execute:
+        cursor_id = self._reader.universal()
+        cursor = self._cursors.get(cursor_id)
+        request = read_reexecute(self._reader, cursor.bind_types if cursor else (), fetch=fetch)
+        request.cursor_id = cursor_id
+        return request
+
+    def _or_error(self, answer: Callable[[Execute], bytes], request: Execute) -> bytes:
+        try:
+            return answer(request)
+        except OraError as error:
+            known = request.cursor_id if request.cursor_id in self._cursors else 0
+            return self._completion(cursor_id=known, error=error)
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            _log.exception("cannot answer %s", request)
+            return self._completion(error=OraError(600, f"internal error code ({error!r})"))
+
+    def _status_after(self, action: Callable[[], None]) -> bytes:
+        try:
+            action()
+        except OraError as error:
+            return self._completion(error=error)
+        return messages.status(in_transaction=self.store.in_transaction)
+
+    def _completion(
+        self, *, cursor_id: int = 0, rows: int = 0, error: OraError | None = None
+    ) -> bytes:
+        return messages.completion(
+            self._version,
+            cursor_id=cursor_id,
+            rows=rows,
+            error=error,
+            in_transaction=self.store.in_transaction,
+        )
+
+    def _pause(self, seconds: float) -> None:
+        if seconds and self._channel.has_input(seconds):
+            raise Interrupted
+
+    # -- execute -----------------------------------------------------------------------------
+
+    def _execute(self, request: Execute) -> bytes:
+        cursor = self._cursor_of(request)
+        self._pause(self._faults.execute_delay(cursor.sql))
+        self._faults.raise_due(cursor.sql)
+        cursor.close()
+        if plsql.asks_transaction_id(cursor.sql):
+            return self._remember(request, cursor, messages.out_binds([plsql.TRANSACTION_ID]))
+        if self._session_statement(cursor.sql):
+            return self._remember(request, cursor, b"")
+        if cursor.statement is None:
+            cursor.statement = parse(number_binds(cursor.sql)[0])
+        if isinstance(cursor.statement, exp.Query):
+            return self._query(request, cursor)
+        return self._change(request, cursor)
+
+    def _cursor_of(self, request: Execute) -> Cursor:
+        if request.sql is not None:
+            return Cursor(request.sql, request.bind_types)
+        cursor = self._cursors.get(request.cursor_id)
+        if cursor is None:
+            raise OraError(1001, "invalid cursor")
+        if request.bind_types:
+            cursor.bind_types = request.bind_types
+        return cursor
+
+    def _remember(
+        self, request: Execute, cursor: Cursor, reply: bytes, rows: int = 0,
+        error: OraError | None = None,
+    ) -> bytes:  # fmt: skip
+        if not request.cursor_id:
+            request.cursor_id = self._free_id()
+        self._cursors[request.cursor_id] = cursor
+        return reply + self._completion(cursor_id=request.cursor_id, rows=rows, error=error)
+
+    def _free_id(self) -> int:
+        while True:
+            self._last_id = self._last_id % _CURSOR_IDS + 1
+            if self._last_id not in self._cursors:
+                return self._last_id
+
+    def _session_statement(self, sql: str) -> bool:
+        """Whether it was one about the transaction or the session, which is then done."""
+        if plsql.begins_read_only(sql):
+            self.store.begin_read_only()
+        elif end := plsql.transaction_end(sql):
+            self.store.commit() if end == "commit" else self.store.rollback()
+        elif schema := plsql.new_schema(sql):
+            self.store.schema = schema
+        elif not plsql.changes_nothing(sql):
+            return False
+        return True
+
+    def _translate(self, cursor: Cursor, row: Sequence[bytes | None]) -> Translation:
+        values = [bind.decode(data) for bind, data in zip(cursor.bind_types, row, strict=True)]
+        assert cursor.statement is not None
+        return translate(
+            cursor.statement, self.store.resolve, values_by_name(values), self._context()
+        )
+
+    def _query(self, request: Execute, cursor: Cursor) -> bytes:
+        row = request.bind_rows[0] if request.bind_rows else []
+        translation = self._translate(cursor, row)
+        columns = self.store.describe(translation)
+        reply = b""
+        if Option.PARSE in request.options or Option.DESCRIBE in request.options:
+            cursor.columns = columns
+            reply = messages.describe(columns, self._version)
+        elif columns != cursor.columns:
+            raise OraError(932, "inconsistent datatypes: the table was altered")
+        if Option.DESCRIBE in request.options:
+            return self._remember(request, cursor, reply)
+        cursor.result = self.store.query(translation, columns)
+        if Option.FETCH not in request.options or not request.prefetch:
+            return self._remember(request, cursor, reply)
+        try:
+            rows, end = self._rows(cursor, request.prefetch)
+        except OraError:
+            cursor.close()
+            raise
+        return self._remember(request, cursor, reply + rows, cursor.result.sent, end)
+
+    def _change(self, request: Execute, cursor: Cursor) -> bytes:
+        changed = 0
+        for row in request.bind_rows or [[]]:
+            changed += self.store.change(self._translate(cursor, row))
+        if Option.COMMIT in request.options:
+            self.store.commit()
+        return self._remember(request, cursor, b"", changed)
+
+    # -- fetch -------------------------------------------------------------------------------
+
+    def _fetch(self, request: Execute) -> bytes:
+        cursor = self._cursors.get(request.cursor_id)
+        if cursor is None or cursor.result is None:
+            raise OraError(1002)
+        self._pause(self._faults.fetch_delay(cursor.sql))
+        self._faults.call_back(cursor.sql, cursor.result.sent)
+        rows, end = self._rows(cursor, request.prefetch)
+        return rows + self._completion(
+            cursor_id=request.cursor_id, rows=cursor.result.sent, error=end
+        )
+
+    def _rows(self, cursor: Cursor, most: int) -> tuple[bytes, OraError | None]:
+        """The messages of up to `most` rows, and ORA-01403 where there were fewer."""
+        assert cursor.result is not None
+        before = cursor.result.sent
+        taken, rows = cursor.result.take(most)
+        self._faults.raise_due(cursor.sql, max(cursor.result.sent, before + 1))
+        header = messages.ROW_HEADER if taken else b""
+        return header + rows, messages.NO_DATA_FOUND if taken < most else None
+
+    def _context(self) -> Mapping[str, str]:
+        """SYS_CONTEXT('userenv', key)."""
+        name = self._server.service_name
+        return {
+            "current_schema": self.store.schema,
+            "current_user": self._user,
+            "session_user": self._user,
+            "service_name": name,
+            "db_name": name,
+            "db_unique_name": name,
+            "instance_name": name,
+            "con_name": name,
+        }

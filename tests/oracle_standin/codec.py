@@ -1,0 +1,173 @@
+"""Oracle's scalar encodings, as pure functions.
+
+A "universal" integer is a length byte and that many big-endian bytes. A CLR is a byte string with
+a length byte, or in chunks when it is long. NUMBER is base-100 digits behind an exponent byte.
+"""
+
+import datetime as dt
+import struct
+from decimal import ROUND_HALF_UP, Context, Decimal
+
+from oracle_standin.errors import OraError
+
+NULL = b"\x00"
+LONG_CLR = 254
+_SHORT_CLR_MAX = 252  # 253 is the client's escape for a NULL boolean
+_CHUNK = 32767
+
+_MAX_PAIRS = 20
+_MIN_EXPONENT, _MAX_EXPONENT = -65, 62
+_NEGATIVE_END = b"\x66"
+_BYTES = [bytes([value]) for value in range(256)]
+
+
+def _by_bcd(of_pair: int, sign: int) -> bytes:
+    """A table for bytes.translate: the BCD byte 0x42 (the digits 42) becomes of_pair + sign*42."""
+    table = bytearray(256)
+    for pair in range(100):
+        table[pair // 10 * 16 + pair % 10] = of_pair + sign * pair
+    return bytes(table)
+
+
+_POSITIVE_DIGITS = _by_bcd(1, 1)
+_NEGATIVE_DIGITS = _by_bcd(101, -1)
+
+
+def universal(value: int) -> bytes:
+    """A length byte and the number, big-endian.
+
+    >>> universal(0).hex(), universal(5).hex(), universal(873).hex(), universal(-2).hex()
+    ('00', '0105', '020369', '8102')
+    """
+    magnitude = abs(value)
+    size = (magnitude.bit_length() + 7) // 8
+    return bytes([size | (0x80 if value < 0 else 0)]) + magnitude.to_bytes(size, "big")
+
+
+def clr(value: bytes | None) -> bytes:
+    r"""A byte string behind its length, or in chunks that each have one.
+
+    >>> clr(None), clr(b"ab")
+    (b'\x00', b'\x02ab')
+    """
+    if not value:
+        return NULL
+    if len(value) <= _SHORT_CLR_MAX:
+        return bytes([len(value)]) + value
+    starts = range(0, len(value), _CHUNK)
+    chunks = (value[start : start + _CHUNK] for start in starts)
+    body = b"".join(universal(len(chunk)) + chunk for chunk in chunks)
+    return bytes([LONG_CLR]) + body + universal(0)
+
+
+def sized(value: bytes) -> bytes:
+    """A byte string whose length is written twice: for names, keys and values."""
+    return universal(len(value)) + (clr(value) if value else b"")
+
+
+def encode_number(text: str) -> bytes:
+    """A plain decimal text (no exponent) as a NUMBER.
+
+    >>> [encode_number(n).hex() for n in ("0", "1", "100", "-1", "0.1", "123.45")]
+    ['80', 'c102', 'c202', '3e6466', 'c00b', 'c202182e']
+    """
+    whole, _, fraction = text.lstrip("-").partition(".")
+    if len(whole) & 1:
+        whole = "0" + whole
+    if len(fraction) & 1:
+        fraction += "0"
+    try:
+        pairs = bytes.fromhex(whole + fraction)  # BCD
+    except ValueError:  # NaN, Infinity: Oracle's NUMBER has neither
+        raise OraError(1722) from None
+    exponent = len(whole) // 2 - 1
+    if not (pairs[0] and pairs[-1]):
+        exponent -= len(pairs) - len(pairs.lstrip(b"\0"))
+        pairs = pairs.strip(b"\0")
+    if not pairs or exponent < _MIN_EXPONENT:
+        return b"\x80"
+    if exponent > _MAX_EXPONENT:
+        raise OraError(1426)
+    if len(pairs) > _MAX_PAIRS:
+        return encode_number(_rounded(text, pairs[0]))
+    if text[0] != "-":
+        return _BYTES[193 + exponent] + pairs.translate(_POSITIVE_DIGITS)
+    end = _NEGATIVE_END if len(pairs) < _MAX_PAIRS else b""
+    return _BYTES[62 - exponent] + pairs.translate(_NEGATIVE_DIGITS) + end
+
+
+def number_clr(text: str) -> bytes:
+    """The same with its length before it: a NUMBER is never too long for that."""
+    number = encode_number(text)
+    return _BYTES[len(number)] + number
+
+
+def _rounded(text: str, first_pair: int) -> str:
+    """To the 39 or 40 digits that twenty pairs can hold; `first_pair` is BCD."""
+    precision = 2 * _MAX_PAIRS - (first_pair < 0x10)
+    return format(Context(prec=precision, rounding=ROUND_HALF_UP).create_decimal(text), "f")
+
+
+def decode_number(data: bytes) -> Decimal:
+    """The exact value of a NUMBER.
+
+    >>> [str(decode_number(encode_number(n))) for n in ("0", "-1", "123.45", "100")]
+    ['0', '-1', '123.45', '100']
+    """
+    head = data[0]
+    if head & 0x80:
+        exponent, digits = head - 193, [digit - 1 for digit in data[1:]]
+    else:
+        exponent = 62 - head
+        digits = [101 - digit for digit in data[1:].removesuffix(_NEGATIVE_END)]
+    if not digits:
+        return Decimal(0)
+    sign = 0 if head & 0x80 else 1
+    value = int("".join(f"{digit:02d}" for digit in digits))
+    shift = 2 * (exponent - len(digits) + 1)
+    plain = format(Decimal((sign, tuple(map(int, str(value))), shift)), "f")
+    return Decimal(plain.rstrip("0").rstrip(".") if "." in plain else plain)
+
+
+def encode_date(value: dt.datetime) -> bytes:
+    """Seven bytes: century + 100, year + 100, month, day, then hour, minute, second + 1."""
+    century, year = divmod(value.year, 100)
+    return bytes(
+        [century + 100, year + 100, value.month, value.day]
+        + [value.hour + 1, value.minute + 1, value.second + 1]
+    )
+
+
+def encode_timestamp(value: dt.datetime) -> bytes:
+    """A DATE and uint32be nanoseconds, which are left out when they are zero."""
+    fraction = struct.pack(">I", value.microsecond * 1000) if value.microsecond else b""
+    return encode_date(value) + fraction
+
+
+def encode_timestamp_tz(value: dt.datetime) -> bytes:
+    """A TIMESTAMP in UTC, then hours + 20 and minutes + 60 of the zone, which is always UTC."""
+    return encode_date(value) + struct.pack(">IBB", value.microsecond * 1000, 20, 60)
+
+
+def decode_date(data: bytes) -> dt.datetime:
+    """A DATE or TIMESTAMP; a zone, which only 13-byte values have, is dropped."""
+    century, year, month, day, hour, minute, second = data[:7]
+    nanoseconds = struct.unpack(">I", data[7:11])[0] if len(data) >= 11 else 0
+    return dt.datetime(
+        (century - 100) * 100 + year - 100,
+        *(month, day, hour - 1, minute - 1, second - 1),
+        nanoseconds // 1000,
+    )
+
+
+def encode_double(value: float) -> bytes:
+    """IEEE big-endian, bent so that bytes sort like numbers."""
+    bits = struct.unpack(">Q", struct.pack(">d", value))[0]
+    bent = bits ^ 0xFFFFFFFFFFFFFFFF if bits >> 63 else bits | 1 << 63
+    return struct.pack(">Q", bent)
+
+
+def decode_double(data: bytes) -> float:
+    bent = struct.unpack(">Q", data)[0]
+    bits = bent & ~(1 << 63) if bent >> 63 else bent ^ 0xFFFFFFFFFFFFFFFF
+    return float(struct.unpack(">d", struct.pack(">Q", bits))[0])

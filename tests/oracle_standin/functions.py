@@ -1,0 +1,140 @@
+"""The functions that the stand-in has, each as a rendering into PostgreSQL's SQL.
+
+Most live in PostgreSQL as functions of the same name and behaviour in the schema
+`oracle_standin` (see schema.sql). Anything that is not here is ORA-00904.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from sqlglot import exp
+
+from oracle_standin.errors import OraError
+
+SCHEMA = "oracle_standin"
+_NUMBER_FORMATS = {"TM", "TM9"}
+_POINT_AND_COMMA = "NLS_NUMERIC_CHARACTERS='.,'"
+_DATE_FORMAT = re.compile(r"(YYYY|MM|DD|HH24|MI|SS|FF[1-6]|Q|IYYY|IW|[-/.:,; ])+", re.IGNORECASE)
+
+Arguments = Sequence[str]
+Call = Callable[[Arguments, Sequence[exp.Expression]], str]
+
+
+@dataclass(frozen=True)
+class Function:
+    """How many arguments it takes, and how a call of it reads."""
+
+    fewest: int
+    most: int
+    render: Call
+
+
+def _installed(name: str) -> Call:
+    return lambda arguments, _: f"{SCHEMA}.{name}({', '.join(arguments)})"
+
+
+def _builtin(name: str) -> Call:
+    return lambda arguments, _: f"pg_catalog.{name}({', '.join(arguments)})"
+
+
+def _coalesce(arguments: Arguments, _: Sequence[exp.Expression]) -> str:
+    return f"coalesce({', '.join(arguments)})"
+
+
+def _nvl2(arguments: Arguments, _: Sequence[exp.Expression]) -> str:
+    given, present, absent = arguments
+    return f"CASE WHEN {given} IS NOT NULL THEN {present} ELSE {absent} END"
+
+
+def _decode(arguments: Arguments, _: Sequence[exp.Expression]) -> str:
+    """In DECODE, unlike in CASE, NULL equals NULL."""
+    given, *rest = arguments
+    default = rest.pop() if len(rest) % 2 else "NULL"
+    branches = " ".join(
+        f"WHEN {given} IS NOT DISTINCT FROM {key} THEN {value}"
+        for key, value in zip(rest[::2], rest[1::2], strict=True)
+    )
+    return f"CASE {branches} ELSE {default} END"
+
+
+def _extreme(name: str) -> Call:
+    """GREATEST and LEAST are NULL as soon as one argument is, in Oracle only."""
+
+    def render(arguments: Arguments, _: Sequence[exp.Expression]) -> str:
+        present = " AND ".join(f"{argument} IS NOT NULL" for argument in arguments)
+        return f"CASE WHEN {present} THEN {name}({', '.join(arguments)}) END"
+
+    return render
+
+
+def _to_char(arguments: Arguments, nodes: Sequence[exp.Expression]) -> str:
+    if len(nodes) == 1:
+        return f"{SCHEMA}.to_char({arguments[0]})"
+    template = _text(nodes[1])
+    if template.upper() in _NUMBER_FORMATS:
+        if len(nodes) == 3 and _text(nodes[2]).replace(" ", "").upper() != _POINT_AND_COMMA:
+            raise OraError(12702, "invalid NLS parameter string used in SQL function")
+        return f"{SCHEMA}.to_char_tm9({arguments[0]})"
+    if len(nodes) == 3:
+        raise OraError(12702, "invalid NLS parameter string used in SQL function")
+    return f"pg_catalog.to_char(({arguments[0]})::timestamp, {_date_format(template)})"
+
+
+def _to_date(arguments: Arguments, nodes: Sequence[exp.Expression]) -> str:
+    return f"{SCHEMA}.to_date({arguments[0]}, {_date_format(_text(nodes[1]))})"
+
+
+def _date_format(template: str) -> str:
+    if not _DATE_FORMAT.fullmatch(template):
+        raise OraError(1821, "date format not recognized")
+    return f"'{template.upper()}'"
+
+
+def _text(node: exp.Expression) -> str:
+    if isinstance(node, exp.Literal) and node.is_string:
+        return str(node.this)
+    raise OraError(1821, "the stand-in understands formats as literals only")
+
+
+_FUNCTIONS: dict[str, Function] = {
+    "ABS": Function(1, 1, _builtin("abs")),
+    "BITAND": Function(2, 2, _installed("bitand")),
+    "CEIL": Function(1, 1, _builtin("ceil")),
+    "COALESCE": Function(2, 100, _coalesce),
+    "CONCAT": Function(2, 2, _installed("concat")),
+    "DECODE": Function(3, 255, _decode),
+    "FLOOR": Function(1, 1, _builtin("floor")),
+    "GREATEST": Function(1, 100, _extreme("greatest")),
+    "LEAST": Function(1, 100, _extreme("least")),
+    "LENGTH": Function(1, 1, _installed("length")),
+    "LOWER": Function(1, 1, _installed("lower")),
+    "MOD": Function(2, 2, _installed("mod")),
+    "NULLIF": Function(2, 2, lambda arguments, _: f"nullif({', '.join(arguments)})"),
+    "NVL": Function(2, 2, _coalesce),
+    "NVL2": Function(3, 3, _nvl2),
+    "ORA_HASH": Function(1, 3, _installed("ora_hash")),
+    "POWER": Function(2, 2, _installed("power")),
+    "ROUND": Function(1, 2, _installed("round")),
+    "SIGN": Function(1, 1, _builtin("sign")),
+    "SUBSTR": Function(2, 3, _installed("substr")),
+    "TO_CHAR": Function(1, 3, _to_char),
+    "TO_DATE": Function(2, 2, _to_date),
+    "TO_NUMBER": Function(1, 1, _installed("to_number")),
+    "TRIM": Function(1, 1, _installed("trim")),
+    "TRUNC": Function(1, 2, _installed("trunc")),
+    "UPPER": Function(1, 1, _installed("upper")),
+}
+
+AGGREGATES = frozenset({"COUNT", "SUM", "MIN", "MAX", "AVG"})
+
+
+def call(name: str, arguments: Arguments, nodes: Sequence[exp.Expression]) -> str:
+    """The call of a function that is no aggregate."""
+    function = _FUNCTIONS.get(name)
+    if function is None:
+        raise OraError(904, f'"{name}": invalid identifier')
+    if not function.fewest <= len(nodes) <= function.most:
+        few = len(nodes) < function.fewest
+        raise OraError(938 if few else 939, f"not enough or too many arguments for {name}")
+    return function.render(arguments, nodes)

@@ -1,0 +1,233 @@
+"""The requests that a client sends, parsed. None says how long it is: parsing finds its end."""
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import IntEnum, IntFlag
+
+from oracle_standin.codec import decode_date, decode_double, decode_number
+from oracle_standin.errors import OraError
+from oracle_standin.messages import OraType
+from oracle_standin.packets import Disconnected, Reader
+
+BindValue = Decimal | str | dt.datetime | float | bytes | None
+
+_MAX_INLINE_BIND = 32767
+_ARRAY_BIND = 0x40
+_UTF16 = 2  # the character set form of NCHAR and NVARCHAR2
+
+
+class Function(IntEnum):
+    REEXECUTE = 4
+    FETCH = 5
+    LOGOFF = 9
+    COMMIT = 14
+    ROLLBACK = 15
+    REEXECUTE_AND_FETCH = 78
+    EXECUTE = 94
+    LOGIN_PHASE_TWO = 115
+    LOGIN_PHASE_ONE = 118
+    PING = 147
+
+
+class Piggyback(IntEnum):
+    CLOSE_CURSORS = 105
+    END_TO_END = 135
+    SET_SCHEMA = 152
+
+
+class Option(IntFlag):
+    PARSE = 0x01
+    BIND = 0x08
+    DEFINE = 0x10
+    EXECUTE = 0x20
+    FETCH = 0x40
+    COMMIT = 0x100
+    DESCRIBE = 0x20000
+    BATCH_ERRORS = 0x80000
+
+
+@dataclass(frozen=True)
+class BindType:
+    """How a bind's values are written."""
+
+    type: int
+    flags: int
+    size: int
+    form: int
+
+    def decode(self, data: bytes | None) -> BindValue:
+        if data is None:
+            return None
+        match self.type:
+            case OraType.NUMBER | OraType.BINARY_INTEGER:
+                return decode_number(data)
+            case OraType.VARCHAR2 | OraType.CHAR:
+                return data.decode("utf-16-be" if self.form == _UTF16 else "utf-8")
+            case OraType.DATE | OraType.TIMESTAMP | OraType.TIMESTAMP_TZ | OraType.TIMESTAMP_LTZ:
+                return decode_date(data)
+            case OraType.BINARY_DOUBLE:
+                return decode_double(data)
+            case OraType.RAW:
+                return data
+        raise OraError(932, f"inconsistent datatypes: bind of type {self.type}")
+
+
+@dataclass
+class Execute:
+    """EXECUTE, or one of the two REEXECUTE, which have no SQL."""
+
+    options: Option
+    cursor_id: int
+    sql: str | None = None
+    prefetch: int = 0
+    executions: int = 1
+    bind_types: list[BindType] = field(default_factory=list)
+    bind_rows: list[list[bytes | None]] = field(default_factory=list)
+
+
+def read_execute(reader: Reader, version: int) -> Execute:
+    options = Option(reader.universal())
+    request = Execute(options, reader.universal())
+    has_sql = reader.u8()
+    reader.universal()
+    reader.skip_u8(1)
+    reader.skip_universal(1)
+    reader.skip_u8(2)
+    reader.skip_universal(1)
+    request.prefetch = reader.universal()
+    reader.skip_universal(1)
+    reader.skip_u8(1)
+    binds = reader.universal()
+    reader.skip_u8(6)
+    defines = reader.universal()
+    _skip_registration(reader, version)
+    if has_sql:
+        request.sql = (reader.clr() or b"").decode()
+    numbers = [reader.universal() for _ in range(13)]
+    is_query = numbers[7] == 1  # its second number is how many rows to fetch
+    request.executions = 1 if is_query else numbers[1]
+    if Option.DEFINE in options:
+        _read_bind_types(reader, defines, version)
+    elif binds:
+        request.bind_types = _read_bind_types(reader, binds, version)
+        request.bind_rows = _read_bind_rows(reader, request.bind_types, request.executions)
+    return request
+
+
+def _skip_registration(reader: Reader, version: int) -> None:
+    """Registration id, object lists, DML row counts, and what later versions added."""
+    for shape in ["nbbbnbnnbnb", *(["bnbnb"] if version >= 8 else []), *(["bn"] * (version >= 9))]:
+        for kind in shape:
+            reader.skip_u8(1) if kind == "b" else reader.skip_universal(1)
+
+
+def _read_bind_types(reader: Reader, count: int, version: int) -> list[BindType]:
+    return [_read_bind_type(reader, version) for _ in range(count)]
+
+
+def _read_bind_type(reader: Reader, version: int) -> BindType:
+    kind, flags = reader.u8(), reader.u8()
+    reader.skip_u8(2)
+    size = reader.universal()
+    reader.skip_universal(2)  # array elements, flags
+    if reader.universal():  # the object type's identifier
+        reader.clr()
+    reader.skip_universal(2)  # version, character set
+    form = reader.u8()
+    reader.skip_universal(2 if version >= 8 else 1)
+    return BindType(kind, flags, size, form)
+
+
+def _read_bind_rows(
+    reader: Reader, types: Sequence[BindType], count: int
+) -> list[list[bytes | None]]:
+    return [_read_bind_row(reader, types) for _ in range(max(count, 1))]
+
+
+def _read_bind_row(reader: Reader, types: Sequence[BindType]) -> list[bytes | None]:
+    """Values in bind order; values too long to stay inline come behind the others."""
+    reader.u8()
+    row: list[bytes | None] = [None] * len(types)
+    for is_long in (False, True):
+        for position, bind in enumerate(types):
+            if (bind.size > _MAX_INLINE_BIND) == is_long:
+                if bind.flags & _ARRAY_BIND:
+                    raise Disconnected("array binds are not understood")
+                row[position] = reader.clr()
+    return row
+
+
+def read_reexecute(reader: Reader, types: Sequence[BindType], *, fetch: bool) -> Execute:
+    """`types` are those of the cursor's first execution: `reader` stands behind its id."""
+    count = reader.universal()
+    reader.universal()
+    commit = reader.universal() & 1
+    options = Option.EXECUTE
+    options |= Option.FETCH if fetch else Option(0)
+    options |= Option.COMMIT if commit else Option(0)
+    executions = 1 if fetch else count
+    rows = _read_bind_rows(reader, types, executions) if types else []
+    prefetch = count if fetch else 0
+    return Execute(options, 0, None, prefetch, executions, list(types), rows)
+
+
+def read_piggyback(reader: Reader, code: int) -> tuple[list[int], str | None]:
+    """Cursor ids to close, and the schema to set."""
+    if code == Piggyback.CLOSE_CURSORS:
+        reader.u8()
+        return [reader.universal() for _ in range(reader.universal())], None
+    if code == Piggyback.SET_SCHEMA:
+        reader.u8()
+        return [], reader.sized().decode()
+    if code == Piggyback.END_TO_END:
+        _skip_end_to_end(reader)
+        return [], None
+    raise Disconnected(f"piggyback {code} is not understood")
+
+
+def _skip_end_to_end(reader: Reader) -> None:
+    """Client identifier, module, action, client info and five that the client never sets."""
+    reader.skip_u8(2)
+    reader.universal()
+    lengths = []
+    for _ in range(9):
+        reader.u8()
+        lengths.append(reader.universal())
+    for _ in filter(None, lengths):
+        reader.clr()
+
+
+def read_login(reader: Reader) -> tuple[str, dict[str, str]]:
+    """The user and the key/value pairs of either login phase, behind the function header."""
+    has_user = reader.u8()
+    reader.universal()
+    reader.universal()
+    reader.u8()
+    count = reader.universal()
+    reader.skip_u8(2)
+    user = (reader.clr() or b"").decode() if has_user else ""
+    pairs = {}
+    for _ in range(count):
+        key = reader.sized().decode()
+        pairs[key] = reader.sized().decode()
+        reader.universal()
+    return user, pairs
+
+
+def skip_protocol(reader: Reader) -> None:
+    """The protocol request, behind its message type."""
+    reader.until_zero()
+    reader.until_zero()
+
+
+def read_data_types(reader: Reader) -> int:
+    """The data types request, behind its message type: the client's field version."""
+    reader.raw(5)
+    compile_caps = reader.clr() or bytes(8)
+    reader.clr()
+    while int.from_bytes(reader.raw(2), "big"):
+        if int.from_bytes(reader.raw(2), "big"):
+            reader.raw(4)
+    return compile_caps[7]

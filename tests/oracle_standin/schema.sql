@@ -1,0 +1,370 @@
+-- What the stand-in installs in its database: Oracle's functions and dictionary, and the
+-- counters that tell whether a table changed. Running it again changes nothing.
+
+CREATE SCHEMA IF NOT EXISTS oracle_standin;
+SET LOCAL search_path = pg_catalog;
+
+-- What tests fill ----------------------------------------------------------------------------
+
+CREATE TABLE IF NOT EXISTS oracle_standin.synonyms (
+    owner text NOT NULL,
+    synonym_name text NOT NULL,
+    table_owner text NOT NULL,
+    table_name text NOT NULL,
+    PRIMARY KEY (owner, synonym_name)
+);
+
+CREATE TABLE IF NOT EXISTS oracle_standin.hidden (
+    owner text NOT NULL,
+    name text NOT NULL,
+    PRIMARY KEY (owner, name)
+);
+
+-- Changes ------------------------------------------------------------------------------------
+-- A row for each table and each transaction that changed it: their number, counted in a
+-- snapshot, is the version of the table in that snapshot. Writers never wait for each other.
+
+CREATE TABLE IF NOT EXISTS oracle_standin.changes (
+    relation oid NOT NULL,
+    transaction xid8 NOT NULL,
+    PRIMARY KEY (relation, transaction)
+);
+
+CREATE OR REPLACE FUNCTION oracle_standin.note_change() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER AS $$
+BEGIN
+    INSERT INTO oracle_standin.changes VALUES (TG_RELID, pg_current_xact_id())
+    ON CONFLICT DO NOTHING;
+    RETURN NULL;
+END $$;
+
+CREATE OR REPLACE FUNCTION oracle_standin.watch(relation oid) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE format(
+        'CREATE TRIGGER oracle_standin_change'
+        ' AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON %s'
+        ' FOR EACH STATEMENT EXECUTE FUNCTION oracle_standin.note_change()',
+        relation::regclass
+    );
+END $$;
+
+CREATE OR REPLACE VIEW oracle_standin.unwatched AS
+SELECT c.oid AS relation
+FROM pg_class c
+JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind = 'r'
+    AND c.relpersistence <> 't'
+    AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'oracle_standin')
+    AND n.nspname NOT LIKE 'pg\_%'
+    AND NOT EXISTS (
+        SELECT FROM pg_trigger t
+        WHERE t.tgrelid = c.oid AND t.tgname = 'oracle_standin_change'
+    );
+
+CREATE OR REPLACE FUNCTION oracle_standin.watch_created() RETURNS event_trigger
+LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM oracle_standin.watch(created.objid)
+    FROM pg_event_trigger_ddl_commands() AS created
+    WHERE created.objid IN (SELECT u.relation FROM oracle_standin.unwatched u);
+END $$;
+
+SELECT oracle_standin.watch(relation) FROM oracle_standin.unwatched;
+
+DO $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_event_trigger WHERE evtname = 'oracle_standin_watch') THEN
+        CREATE EVENT TRIGGER oracle_standin_watch ON ddl_command_end
+        WHEN TAG IN ('CREATE TABLE', 'CREATE TABLE AS', 'SELECT INTO')
+        EXECUTE FUNCTION oracle_standin.watch_created();
+    END IF;
+END $$;
+
+-- Functions ----------------------------------------------------------------------------------
+-- Oracle has no empty text: where PostgreSQL would answer one, these answer NULL.
+
+CREATE OR REPLACE FUNCTION oracle_standin.plain(n numeric, longest integer) RETURNS text
+LANGUAGE plpgsql IMMUTABLE AS $$
+DECLARE
+    answer text := regexp_replace(trim_scale(n)::text, '^(-?)0\.', '\1.');
+    digits text;
+    exponent integer;
+BEGIN
+    IF length(answer) <= longest OR n IS NULL THEN
+        RETURN answer;
+    END IF;
+    digits := ltrim(replace(trim_scale(abs(n))::text, '.', ''), '0');
+    exponent := CASE
+        WHEN abs(n) >= 1 THEN length(trunc(abs(n))::text) - 1
+        ELSE -1 - length(substring(trim_scale(abs(n))::text FROM '^0\.(0*)'))
+    END;
+    digits := rtrim(digits, '0');
+    RETURN CASE WHEN n < 0 THEN '-' ELSE '' END
+        || left(digits, 1)
+        || CASE WHEN length(digits) > 1 THEN '.' || substr(digits, 2) ELSE '' END
+        || 'E' || CASE WHEN exponent < 0 THEN '-' ELSE '+' END
+        || CASE WHEN abs(exponent) < 10 THEN '0' ELSE '' END || abs(exponent)::text;
+END $$;
+
+CREATE OR REPLACE FUNCTION oracle_standin.to_char_tm9(n numeric) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE
+    WHEN abs(n) >= 1 AND abs(n) < 1e62 AND scale(trim_scale(n)) = 0 THEN trim_scale(n)::text
+    ELSE oracle_standin.plain(n, 64)
+END;
+
+CREATE OR REPLACE FUNCTION oracle_standin.to_char(n numeric) RETURNS text
+LANGUAGE plpgsql IMMUTABLE AS $$
+DECLARE
+    answer text := oracle_standin.plain(n, 200);
+BEGIN
+    IF length(answer) > 40 THEN
+        RAISE EXCEPTION 'TO_CHAR of more than 40 characters needs the format TM9'
+            USING ERRCODE = 'feature_not_supported';
+    END IF;
+    RETURN answer;
+END $$;
+
+CREATE OR REPLACE FUNCTION oracle_standin.to_char(t text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN nullif(t, '');
+
+CREATE OR REPLACE FUNCTION oracle_standin.to_number(t text) RETURNS numeric
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN t ~* '[a-df-z_]' THEN ('!' || t)::numeric ELSE nullif(t, '')::numeric END;
+
+CREATE OR REPLACE FUNCTION oracle_standin.to_number(n numeric) RETURNS numeric
+LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN n;
+
+CREATE OR REPLACE FUNCTION oracle_standin.to_date(t text, template text) RETURNS timestamp(0)
+LANGUAGE plpgsql IMMUTABLE AS $$
+DECLARE
+    answer timestamp(0) := to_timestamp(t, template)::timestamp;
+BEGIN
+    IF to_char(answer, template) <> t THEN
+        RAISE EXCEPTION 'literal does not match' USING ERRCODE = 'invalid_datetime_format';
+    END IF;
+    RETURN answer;
+END $$;
+
+CREATE OR REPLACE FUNCTION oracle_standin.concat(a text, b text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN nullif(coalesce(a, '') || coalesce(b, ''), '');
+CREATE OR REPLACE FUNCTION oracle_standin.concat(a numeric, b text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN oracle_standin.concat(oracle_standin.to_char(a), b);
+CREATE OR REPLACE FUNCTION oracle_standin.concat(a text, b numeric) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN oracle_standin.concat(a, oracle_standin.to_char(b));
+CREATE OR REPLACE FUNCTION oracle_standin.concat(a numeric, b numeric) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN oracle_standin.concat(oracle_standin.to_char(a), oracle_standin.to_char(b));
+
+CREATE OR REPLACE FUNCTION oracle_standin.length(t text) RETURNS numeric
+LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN pg_catalog.length(nullif(t, ''));
+CREATE OR REPLACE FUNCTION oracle_standin.length(n numeric) RETURNS numeric
+LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN pg_catalog.length(oracle_standin.to_char(n));
+
+CREATE OR REPLACE FUNCTION oracle_standin.lower(t text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN nullif(pg_catalog.lower(t), '');
+CREATE OR REPLACE FUNCTION oracle_standin.upper(t text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN nullif(pg_catalog.upper(t), '');
+CREATE OR REPLACE FUNCTION oracle_standin.trim(t text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN nullif(pg_catalog.btrim(t), '');
+
+-- The sign is the dividend's, and a divisor of zero is allowed.
+CREATE OR REPLACE FUNCTION oracle_standin.mod(a numeric, b numeric) RETURNS numeric
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN b = 0 THEN a ELSE pg_catalog.mod(a, b) END;
+
+CREATE OR REPLACE FUNCTION oracle_standin.bitand(a numeric, b numeric) RETURNS numeric
+LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN (trunc(a)::bigint & trunc(b)::bigint)::numeric;
+
+CREATE OR REPLACE FUNCTION oracle_standin.power(a numeric, b numeric) RETURNS numeric
+LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN trim_scale(pg_catalog.power(a, b));
+
+CREATE OR REPLACE FUNCTION oracle_standin.round(n numeric) RETURNS numeric
+LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN pg_catalog.round(n);
+CREATE OR REPLACE FUNCTION oracle_standin.round(n numeric, places numeric) RETURNS numeric
+LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN pg_catalog.round(n, trunc(places)::integer);
+CREATE OR REPLACE FUNCTION oracle_standin.trunc(n numeric) RETURNS numeric
+LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN pg_catalog.trunc(n);
+CREATE OR REPLACE FUNCTION oracle_standin.trunc(n numeric, places numeric) RETURNS numeric
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN pg_catalog.trunc(n, pg_catalog.trunc(places)::integer);
+
+CREATE OR REPLACE FUNCTION oracle_standin.trunc(t timestamp) RETURNS timestamp
+LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN date_trunc('day', t);
+CREATE OR REPLACE FUNCTION oracle_standin.trunc(t timestamp, unit text) RETURNS timestamp
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN date_trunc(
+    CASE pg_catalog.upper(unit)
+        WHEN 'DD' THEN 'day' WHEN 'DDD' THEN 'day' WHEN 'HH24' THEN 'hour' WHEN 'MI' THEN 'minute'
+        WHEN 'MM' THEN 'month' WHEN 'MONTH' THEN 'month' WHEN 'Q' THEN 'quarter'
+        WHEN 'YYYY' THEN 'year' WHEN 'YEAR' THEN 'year' WHEN 'IW' THEN 'week'
+        ELSE 'unknown'
+    END,
+    t
+);
+
+-- A position of 0 counts as 1, a negative one from the end; a length below 1 gives NULL.
+CREATE OR REPLACE FUNCTION oracle_standin.substr(t text, start numeric) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE
+    WHEN trunc(start) >= 0
+        THEN nullif(pg_catalog.substr(t, greatest(trunc(start), 1)::integer), '')
+    WHEN -trunc(start) <= pg_catalog.length(t)
+        THEN pg_catalog.right(t, -trunc(start)::integer)
+END;
+CREATE OR REPLACE FUNCTION oracle_standin.substr(t text, start numeric, size numeric) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE
+    WHEN trunc(size) >= 1
+        THEN pg_catalog.left(oracle_standin.substr(t, start), trunc(size)::integer)
+END;
+
+-- Not Oracle's own hash, which is not published: like it, a number of 32 bits that is the same
+-- for the same text, and another function for each seed.
+CREATE OR REPLACE FUNCTION oracle_standin.ora_hash(
+    t text, max_bucket numeric DEFAULT 4294967295, seed numeric DEFAULT 0
+) RETURNS numeric
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN nullif(t, '') IS NULL THEN 0 ELSE pg_catalog.mod(
+    (hashtextextended(t COLLATE "C", seed::bigint) & 4294967295)::numeric, max_bucket + 1
+) END;
+CREATE OR REPLACE FUNCTION oracle_standin.ora_hash(
+    n numeric, max_bucket numeric DEFAULT 4294967295, seed numeric DEFAULT 0
+) RETURNS numeric
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN oracle_standin.ora_hash(trim_scale(n)::text, max_bucket, seed);
+
+-- The dictionary -----------------------------------------------------------------------------
+
+CREATE OR REPLACE FUNCTION oracle_standin.ora_name(name text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE name
+    WHEN pg_catalog.lower(name) THEN pg_catalog.upper(name)
+    WHEN pg_catalog.upper(name) THEN pg_catalog.lower(name)
+    ELSE name
+END;
+
+CREATE TABLE IF NOT EXISTS oracle_standin.dual (dummy text);
+INSERT INTO oracle_standin.dual SELECT 'X' WHERE NOT EXISTS (SELECT FROM oracle_standin.dual);
+
+CREATE OR REPLACE VIEW oracle_standin.relations AS
+SELECT
+    c.oid AS relation,
+    n.nspname AS pg_schema,
+    c.relname AS pg_name,
+    c.relkind AS kind,
+    oracle_standin.ora_name(n.nspname) AS owner,
+    oracle_standin.ora_name(c.relname) AS name
+FROM pg_class c
+JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'v', 'm', 'p')
+    AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'oracle_standin')
+    AND n.nspname NOT LIKE 'pg\_%';
+
+CREATE OR REPLACE VIEW oracle_standin.all_tables AS
+SELECT
+    owner, name AS table_name, 'USERS'::text AS tablespace_name, NULL::numeric AS num_rows,
+    NULL::text AS iot_name, NULL::text AS iot_type, NULL::text AS duration, 'N'::text AS temporary,
+    'DISABLED'::text AS compression, NULL::text AS compress_for
+FROM oracle_standin.relations WHERE kind IN ('r', 'p');
+
+CREATE OR REPLACE VIEW oracle_standin.all_views AS
+SELECT owner, name AS view_name, pg_get_viewdef(relation) AS text
+FROM oracle_standin.relations WHERE kind = 'v';
+
+CREATE OR REPLACE VIEW oracle_standin.all_mviews AS
+SELECT owner, name AS mview_name FROM oracle_standin.relations WHERE kind = 'm';
+
+CREATE OR REPLACE VIEW oracle_standin.all_synonyms AS
+SELECT owner, synonym_name, table_owner, table_name, NULL::text AS db_link
+FROM oracle_standin.synonyms;
+
+CREATE OR REPLACE VIEW oracle_standin.all_objects AS
+SELECT
+    owner, name AS object_name, relation::bigint::numeric AS object_id,
+    CASE kind WHEN 'v' THEN 'VIEW' WHEN 'm' THEN 'MATERIALIZED VIEW' ELSE 'TABLE' END AS object_type,
+    'VALID'::text AS status
+FROM oracle_standin.relations
+UNION ALL
+SELECT owner, synonym_name, NULL, 'SYNONYM', 'VALID' FROM oracle_standin.synonyms;
+
+CREATE OR REPLACE VIEW oracle_standin.all_tab_cols AS
+SELECT
+    r.owner,
+    r.name AS table_name,
+    oracle_standin.ora_name(a.attname) AS column_name,
+    CASE
+        WHEN t.typname IN ('numeric', 'int2', 'int4', 'int8') THEN 'NUMBER'
+        WHEN t.typname IN ('text', 'varchar') THEN 'VARCHAR2'
+        WHEN t.typname = 'bpchar' THEN 'CHAR'
+        WHEN t.typname = 'date' OR t.typname = 'timestamp' AND a.atttypmod = 0 THEN 'DATE'
+        WHEN t.typname = 'timestamp' THEN 'TIMESTAMP(6)'
+        WHEN t.typname = 'timestamptz' THEN 'TIMESTAMP(6) WITH TIME ZONE'
+        WHEN t.typname = 'float8' THEN 'BINARY_DOUBLE'
+        WHEN t.typname = 'bytea' THEN 'RAW'
+        ELSE pg_catalog.upper(t.typname)
+    END AS data_type,
+    NULL::text AS data_type_mod,
+    CASE
+        WHEN t.typname IN ('varchar', 'bpchar') AND a.atttypmod > 4 THEN a.atttypmod - 4
+        WHEN t.typname IN ('text', 'varchar', 'bytea') THEN 4000
+        WHEN t.typname IN ('date', 'timestamp') THEN 7
+        ELSE 22
+    END::numeric AS data_length,
+    CASE WHEN t.typname = 'numeric' AND a.atttypmod > 4 THEN (a.atttypmod - 4) >> 16 END::numeric
+        AS data_precision,
+    CASE
+        WHEN t.typname = 'numeric' AND a.atttypmod > 4
+            THEN (((a.atttypmod - 4) & 2047) # 1024) - 1024
+        WHEN t.typname IN ('int2', 'int4', 'int8') THEN 0
+    END::numeric AS data_scale,
+    CASE WHEN a.attnotnull THEN 'N' ELSE 'Y' END AS nullable,
+    a.attnum::numeric AS column_id,
+    a.attnum::numeric AS internal_column_id,
+    pg_get_expr(d.adbin, d.adrelid) AS data_default,
+    CASE WHEN t.typname IN ('varchar', 'bpchar') AND a.atttypmod > 4 THEN a.atttypmod - 4
+        WHEN t.typname IN ('text', 'varchar') THEN 4000 ELSE 0 END::numeric AS char_length,
+    CASE WHEN t.typname IN ('text', 'varchar', 'bpchar') THEN 'C' END AS char_used,
+    'NO'::text AS hidden_column,
+    'NO'::text AS virtual_column,
+    'NO'::text AS default_on_null,
+    'YES'::text AS user_generated,
+    r.relation
+FROM oracle_standin.relations r
+JOIN pg_attribute a ON a.attrelid = r.relation AND a.attnum > 0 AND NOT a.attisdropped
+JOIN pg_type t ON t.oid = a.atttypid
+LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum;
+
+CREATE OR REPLACE VIEW oracle_standin.all_tab_columns AS
+SELECT * FROM oracle_standin.all_tab_cols;
+
+CREATE OR REPLACE VIEW oracle_standin.all_col_comments AS
+SELECT owner, table_name, column_name,
+    col_description(relation, column_id::integer) AS comments
+FROM oracle_standin.all_tab_cols;
+
+CREATE OR REPLACE VIEW oracle_standin.all_tab_identity_cols AS
+SELECT owner, table_name, column_name, NULL::text AS generation_type,
+    NULL::text AS identity_options, NULL::text AS sequence_name
+FROM oracle_standin.all_tab_cols WHERE false;
+
+CREATE OR REPLACE VIEW oracle_standin."v$version" AS
+SELECT
+    'Oracle Database 19c Enterprise Edition Release 19.0.0.0.0 - Production'::text AS banner,
+    'Oracle Database 19c Enterprise Edition Release 19.0.0.0.0 - Production (stand-in)'::text
+        AS banner_full;
+
+CREATE OR REPLACE VIEW oracle_standin.product_component_version AS
+SELECT 'Oracle Database 19c Enterprise Edition'::text AS product,
+    '19.0.0.0.0'::text AS version, '19.22.0.0.0'::text AS version_full, 'Production'::text AS status;
+
+-- The transaction that DBMS_TRANSACTION.LOCAL_TRANSACTION_ID names (see plsql.py).
+CREATE OR REPLACE VIEW oracle_standin."v$transaction" AS
+SELECT 7::numeric AS xidusn, 12::numeric AS xidslot, 4711::numeric AS xidsqn, 0::numeric AS flag;
+
+CREATE OR REPLACE VIEW oracle_standin.session_privs AS
+SELECT unnest(ARRAY['CREATE SESSION', 'SELECT ANY TABLE']) AS privilege;

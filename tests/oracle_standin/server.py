@@ -1,0 +1,153 @@
+"""The listener: accepts clients and gives each a session in a thread of its own."""
+
+import contextlib
+import socket
+import ssl
+import struct
+import threading
+from types import TracebackType
+from typing import Literal, Self
+
+from oracle_standin.auth import Account
+from oracle_standin.cache import Cache
+from oracle_standin.faults import Drop, Faults
+from oracle_standin.packets import Channel
+from oracle_standin.session import GENERATIONS, Session
+from oracle_standin.store import Store, install
+
+_HANDSHAKE_SECONDS = 10
+_JOIN_SECONDS = 10
+_BACKLOG = 512
+
+
+class OracleStandin:
+    """An Oracle database, as far as a client can tell. A context manager."""
+
+    def __init__(
+        self,
+        database_url: str,
+        *,
+        user: str = "apps",
+        password: str = "apps-secret",
+        service_name: str = "EBS",
+        protocol: Literal["19c", "23ai"] = "19c",
+        ssl_context: ssl.SSLContext | None = None,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        duplicate_columns: bool = False,
+        locked: bool = False,
+    ) -> None:
+        self.database_url = database_url
+        self.user = user
+        self.password = password
+        self.service_name = service_name
+        self.host = host
+        self.port = port
+        self.generation = GENERATIONS[protocol]
+        self.faults = Faults()
+        self._account = Account(user, password, locked)
+        self._ssl_context = ssl_context
+        self._duplicate_columns = duplicate_columns
+        self._cache = Cache()
+        self._listener: socket.socket | None = None
+        self._accepting: threading.Thread | None = None
+        self._lock = threading.Lock()
+        self._clients: dict[threading.Thread, socket.socket] = {}
+        self._stores: set[Store] = set()
+
+    @property
+    def dsn(self) -> str:
+        """What a client connects to."""
+        return f"{self.host}:{self.port}/{self.service_name}"
+
+    def install(self) -> None:
+        """Create the functions and views that the stand-in needs in its database."""
+        install(self.database_url)
+
+    def start(self) -> None:
+        """Listen; the port is known when this returns."""
+        self.install()
+        self._listener = socket.create_server((self.host, self.port), backlog=_BACKLOG)
+        self.port = self._listener.getsockname()[1]
+        self._accepting = threading.Thread(target=self._accept, daemon=True)
+        self._accepting.start()
+
+    def stop(self) -> None:
+        """Close every connection, and wait for every thread."""
+        if self._listener is None or self._accepting is None:
+            return
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self._accepting.join(_JOIN_SECONDS)
+        with self._lock:
+            clients, stores = dict(self._clients), set(self._stores)
+        for sock in clients.values():
+            with contextlib.suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
+        for store in stores:
+            store.cancel()
+        for thread in clients:
+            thread.join(_JOIN_SECONDS)
+        self._listener = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    # -- what sessions ask for ---------------------------------------------------------------
+
+    def account(self, user: str) -> Account | None:
+        """Names are as Oracle has them: upper case unless quoted."""
+        return self._account if user.strip('"').upper() == self.user.upper() else None
+
+    def open_store(self, user: str) -> Store:
+        store = Store(
+            self.database_url, user.strip('"'), self._cache, duplicates=self._duplicate_columns
+        )
+        with self._lock:
+            self._stores = {one for one in self._stores if not one.closed} | {store}
+        return store
+
+    # -- threads -----------------------------------------------------------------------------
+
+    def _accept(self) -> None:
+        assert self._listener is not None
+        while True:
+            try:
+                sock, _ = self._listener.accept()
+            except OSError:
+                return
+            thread = threading.Thread(target=self._serve, args=[sock], daemon=True)
+            with self._lock:
+                self._clients[thread] = sock
+            thread.start()
+
+    def _serve(self, plain: socket.socket) -> None:
+        sock = plain
+        try:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if self._ssl_context:
+                sock.settimeout(_HANDSHAKE_SECONDS)
+                sock = self._ssl_context.wrap_socket(sock, server_side=True)
+                sock.settimeout(None)
+                with self._lock:
+                    self._clients[threading.current_thread()] = sock
+            Session(Channel(sock), self).run()
+        except Drop as drop:
+            if drop.reset:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        except OSError:
+            pass
+        finally:
+            sock.close()
+            with self._lock:
+                del self._clients[threading.current_thread()]

@@ -1,0 +1,301 @@
+"""PostgreSQL behind one Oracle session: its transaction, its dictionary, its cursors."""
+
+import contextlib
+from collections.abc import Hashable, Iterator, Sequence
+from importlib.resources import files
+from itertools import count
+from typing import Any, LiteralString, cast
+
+import psycopg
+from psycopg import pq
+from psycopg.types.string import TextLoader
+
+from oracle_standin.cache import Cache
+from oracle_standin.errors import OraError, from_postgres
+from oracle_standin.functions import SCHEMA
+from oracle_standin.messages import Column, OraType
+from oracle_standin.names import swapped
+from oracle_standin.result import Result, Stream, from_cache
+from oracle_standin.rows import Block, RowEncoder
+from oracle_standin.sql import Relation, Translation
+
+_INSTALL_LOCK = 7061733
+_TYPE_BY_OID = {
+    **dict.fromkeys((20, 21, 23, 1700), OraType.NUMBER),
+    **dict.fromkeys((18, 19, 25, 705, 1042, 1043), OraType.VARCHAR2),
+    1082: OraType.DATE,
+    1114: OraType.TIMESTAMP,
+    1184: OraType.TIMESTAMP_TZ,
+    701: OraType.BINARY_DOUBLE,
+    17: OraType.RAW,
+}
+_SIZES = {
+    OraType.NUMBER: 22,
+    OraType.DATE: 7,
+    OraType.TIMESTAMP: 11,
+    OraType.TIMESTAMP_TZ: 13,
+    OraType.BINARY_DOUBLE: 8,
+}
+_LONGEST_TEXT = 32767
+_UNCONSTRAINED_SCALE = -127
+
+_RESOLVE = f"""
+WITH wanted AS (SELECT %(owner)s::text AS owner, %(name)s::text AS name),
+found AS (
+    SELECT 1 AS priority, owner, name FROM wanted
+    UNION ALL
+    SELECT CASE s.owner WHEN 'PUBLIC' THEN 3 ELSE 2 END, s.table_owner, s.table_name
+    FROM {SCHEMA}.synonyms s, wanted w
+    WHERE s.synonym_name = w.name AND s.owner IN (w.owner, %(public)s::text)
+)
+SELECT r.pg_schema, r.pg_name, EXISTS (
+    SELECT FROM {SCHEMA}.hidden h WHERE h.owner = r.owner AND h.name = r.name
+)
+FROM found f JOIN {SCHEMA}.relations r ON r.owner = f.owner AND r.name = f.name
+ORDER BY f.priority LIMIT 1
+"""
+
+# One row a relation whose changes are counted; what DDL may change is part of its version.
+_VERSION = f"""
+SELECT c.oid, c.relfilenode, c.xmin::text,
+    (SELECT count(*) FROM {SCHEMA}.changes ch WHERE ch.relation = c.oid),
+    (SELECT string_agg(concat_ws(':', a.attnum, a.attname, a.atttypid, a.atttypmod), ','
+        ORDER BY a.attnum) FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0)
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = %s AND c.relname = %s AND c.relkind = 'r' AND EXISTS (
+    SELECT FROM pg_trigger t WHERE t.tgrelid = c.oid AND t.tgname = 'oracle_standin_change'
+    AND t.tgenabled IN ('O', 'A')
+)
+"""
+
+
+def install(database_url: str) -> None:
+    """Create what the stand-in needs in its database."""
+    script = files(__package__).joinpath("schema.sql").read_text()
+    with psycopg.connect(database_url) as connection:
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", [_INSTALL_LOCK])
+        connection.execute(script.encode())
+
+
+class Store:
+    """One PostgreSQL connection. Its errors come out as Oracle's."""
+
+    def __init__(self, database_url: str, user: str, cache: Cache, *, duplicates: bool) -> None:
+        self.schema = user.upper()
+        self.read_only = False
+        self.changed = False
+        self._cache = cache
+        self._duplicates = duplicates
+        self._names = count(1)
+        self._open: set[str] = set()
+        self._connection = psycopg.connect(
+            database_url, autocommit=True, prepare_threshold=None, application_name=SCHEMA
+        )
+        for kind in ("numeric", "int2", "int4", "int8", "float8", "bytea"):
+            self._connection.adapters.register_loader(kind, TextLoader)
+        for kind in ("date", "timestamp", "timestamptz"):
+            self._connection.adapters.register_loader(kind, TextLoader)
+        self._run("SET TimeZone = 'UTC'; SET DateStyle = 'ISO'; SET extra_float_digits = 1")
+
+    def close(self) -> None:
+        self._connection.close()
+
+    @property
+    def closed(self) -> bool:
+        return self._connection.closed
+
+    def cancel(self) -> None:
+        """From another thread: end what PostgreSQL is doing for this session."""
+        with contextlib.suppress(psycopg.Error):
+            self._connection.cancel_safe(timeout=1)
+
+    # -- transactions ------------------------------------------------------------------------
+
+    @property
+    def in_transaction(self) -> bool:
+        """As the Oracle client sees it."""
+        return self.read_only or self.changed
+
+    def begin_read_only(self) -> None:
+        """SET TRANSACTION READ ONLY: from here to the commit all queries see one snapshot."""
+        if self.in_transaction:
+            raise OraError(1453)
+        self._end("COMMIT")
+        self._run("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        self._run("SELECT 1")  # PostgreSQL takes the snapshot at the first query
+        self.read_only = True
+
+    def commit(self) -> None:
+        self._end("COMMIT")
+
+    def rollback(self) -> None:
+        self._end("ROLLBACK")
+        self._open.clear()
+
+    def _end(self, how: str) -> None:
+        self.read_only = self.changed = False
+        if self._connection.info.transaction_status != pq.TransactionStatus.IDLE:
+            self._run(how)
+
+    def _begin(self) -> None:
+        if self._connection.info.transaction_status == pq.TransactionStatus.IDLE:
+            self._run("BEGIN")
+
+    def _settle(self) -> None:
+        """Hold no lock while the client neither reads nor has changed anything."""
+        if not self._open and not self.in_transaction:
+            self._end("COMMIT")
+
+    @contextlib.contextmanager
+    def _savepoint(self) -> Iterator[None]:
+        """In Oracle a failed statement leaves its transaction as it was."""
+        self._begin()
+        self._run("SAVEPOINT statement")
+        try:
+            yield
+        except BaseException:
+            with contextlib.suppress(OraError, psycopg.Error):
+                self._run("ROLLBACK TO SAVEPOINT statement")
+            self._settle()
+            raise
+        self._run("RELEASE SAVEPOINT statement")
+
+    # -- dictionary --------------------------------------------------------------------------
+
+    def resolve(self, owner: str | None, name: str) -> Relation:
+        """A table, a view, a synonym's target or a dictionary view."""
+        wanted = {
+            "owner": owner or self.schema,
+            "name": name,
+            "public": None if owner and owner != "PUBLIC" else "PUBLIC",
+        }
+        row = self._run(_RESOLVE, wanted).fetchone()
+        if row is None and owner in (None, "SYS", "PUBLIC"):
+            row = self._dictionary_view(swapped(name))
+        if row is None:
+            raise OraError(942)
+        schema, relation, is_hidden = row
+        if is_hidden:
+            raise OraError(1031)
+        return Relation(schema, relation)
+
+    def _dictionary_view(self, name: str) -> tuple[str, str, bool] | None:
+        if not (name.startswith(("all_", "v$")) or name in _OTHER_VIEWS):
+            return None
+        query = (
+            "SELECT n.nspname, c.relname, false FROM pg_class c"
+            " JOIN pg_namespace n ON n.oid = c.relnamespace"
+            " WHERE n.nspname = %(schema)s AND c.relname = %(name)s"
+        )
+        return self._run(query, {"schema": SCHEMA, "name": name}).fetchone()
+
+    # -- queries -----------------------------------------------------------------------------
+
+    def describe(self, translation: Translation) -> list[Column]:
+        """The columns of a query's answer."""
+        with self._savepoint():
+            connection = self._connection.pgconn
+            _checked(connection.prepare(b"", translation.sql.encode()))
+            answer = _checked(connection.describe_prepared(b""))
+        names = translation.column_names
+        if names is None or len(names) != answer.nfields:
+            names = [swapped((answer.fname(i) or b"").decode()) for i in range(answer.nfields)]
+        return [_column(name, answer.ftype(i), answer.fmod(i)) for i, name in enumerate(names)]
+
+    def query(self, translation: Translation, columns: Sequence[Column]) -> Result:
+        """Run it; from the cache where the tables did not change since its answer was encoded."""
+        before = self._key(translation)
+        if before is not None and (blocks := self._cache.get(before)) is not None:
+            self._settle()
+            return from_cache(blocks)
+        name = f"cursor_{next(self._names)}"
+        hold = "" if self.read_only else "WITH HOLD "
+        with self._savepoint():
+            self._run(f"DECLARE {name} NO SCROLL CURSOR {hold}FOR {translation.sql}")
+        self._open.add(name)
+        # Without a snapshot around both, only an unchanged version says what the cursor sees.
+        key = before if before is not None and before == self._key(translation) else None
+        stream = Stream(
+            RowEncoder(columns, duplicate_columns=self._duplicates),
+            fetch=lambda most: self._fetch(name, most),
+            close=lambda: self._close(name),
+            keep=lambda blocks: self._keep(key, blocks),
+            capacity=-1 if key is None else self._cache.capacity,
+        )
+        return Result(stream.pull, stream.close)
+
+    def _key(self, translation: Translation) -> Hashable | None:
+        if self.changed or not translation.is_stable or not translation.relations:
+            return None
+        versions = []
+        for relation in sorted(translation.relations, key=str):
+            if relation == Relation(SCHEMA, "dual"):
+                continue
+            version = self._run(_VERSION, (relation.schema, relation.name)).fetchone()
+            if version is None:
+                return None
+            versions.append(version)
+        return (translation.sql, tuple(versions), self._duplicates)
+
+    def _keep(self, key: Hashable | None, blocks: Sequence[Block]) -> None:
+        if key is not None:
+            self._cache.put(key, blocks)
+
+    def _fetch(self, name: str, most: int) -> Sequence[Sequence[str | None]]:
+        if name not in self._open:
+            raise OraError(1002)
+        in_transaction = self._connection.info.transaction_status == pq.TransactionStatus.INTRANS
+        with self._savepoint() if in_transaction else contextlib.nullcontext():
+            return self._run(f"FETCH FORWARD {most} FROM {name}").fetchall()
+
+    def _close(self, name: str) -> None:
+        if name in self._open:
+            self._open.discard(name)
+            with contextlib.suppress(OraError):
+                self._run(f"CLOSE {name}")
+        self._settle()
+
+    def change(self, translation: Translation) -> int:
+        """INSERT, UPDATE or DELETE: the number of rows."""
+        with self._savepoint():
+            rows = self._run(translation.sql).rowcount
+        self.changed = True
+        return rows
+
+    def _run(self, query: str, parameters: Any = None) -> psycopg.Cursor[Any]:
+        try:
+            return self._connection.execute(cast("LiteralString", query), parameters)
+        except psycopg.Error as error:
+            raise from_postgres(error) from error
+
+
+_OTHER_VIEWS = {"dual", "product_component_version", "session_privs"}
+
+
+def _checked(answer: pq.abc.PGresult) -> pq.abc.PGresult:
+    if answer.status == pq.ExecStatus.COMMAND_OK:
+        return answer
+    raise from_postgres(psycopg.errors.error_from_result(answer)) from None
+
+
+def _column(name: str, oid: int, modifier: int) -> Column:
+    kind = _TYPE_BY_OID.get(oid)
+    if kind is None:
+        raise OraError(932, f"inconsistent datatypes: PostgreSQL's type {oid} in {name}")
+    if kind == OraType.TIMESTAMP and modifier == 0:
+        kind = OraType.DATE
+    if kind == OraType.NUMBER:
+        return Column(name, kind, _SIZES[kind], *_precision_and_scale(oid, modifier))
+    if kind == OraType.VARCHAR2 and oid in (1042, 1043) and modifier > 4:
+        return Column(name, kind, min(4 * (modifier - 4), _LONGEST_TEXT))
+    return Column(name, kind, _SIZES.get(kind, _LONGEST_TEXT))
+
+
+def _precision_and_scale(oid: int, modifier: int) -> tuple[int, int]:
+    """Of numeric(p,s), whose modifier is p << 16 | s, plus 4; else NUMBER without limits."""
+    if oid != 1700 or modifier < 4:
+        return 0, _UNCONSTRAINED_SCALE
+    precision, scale = (modifier - 4) >> 16, (modifier - 4) & 0x7FF
+    if precision > 38:
+        return 0, _UNCONSTRAINED_SCALE
+    return precision, (scale ^ 1024) - 1024
