@@ -37,7 +37,7 @@ class Job:
             connections.load(name, os.environ, settings.connections_dir)
             for name in (ORACLE_CONNECTION, POSTGRES_CONNECTION)
         ]
-        logs.hide(connection.password for connection in found)
+        logs.hide(secret for connection in found for secret in connection.secrets)
         oracle = connections.oracle_parameters(found[0])
         return cls(
             settings=settings,

@@ -43,7 +43,7 @@ class Settings:
         seconds = {"validate": validate.Range(min=1, max=86_400)}
         try:
             return cls(
-                connections_dir=env.path("CONNECTIONS_DIR", "/etc/etl-sales-target/connections"),
+                connections_dir=env.path("CONNECTIONS_DIR", Path("/etc/etl-sales-target/connections")),
                 source_table=env.table("SOURCE_TABLE", "APPS.KHS_CUSTOMERS_TRX_TARGETS"),
                 target_table=env.table("TARGET_TABLE", "mb.sales_target"),
                 batch_rows=env.int(
@@ -52,7 +52,7 @@ class Settings:
                 oracle_mode=env.str(
                     "ORACLE_MODE", "auto", validate=validate.OneOf(["auto", "thick", "thin"])
                 ),
-                oracle_client_dir=env.path("ORACLE_CLIENT_DIR", "/opt/oracle/instantclient"),
+                oracle_client_dir=env.path("ORACLE_CLIENT_DIR", Path("/opt/oracle/instantclient")),
                 connect_timeout_seconds=env.int("CONNECT_TIMEOUT_SECONDS", 20, **seconds),
                 call_timeout_seconds=env.int("CALL_TIMEOUT_SECONDS", 900, **seconds),
                 lock_timeout_seconds=env.int("LOCK_TIMEOUT_SECONDS", 60, **seconds),
