@@ -5,7 +5,8 @@ ROWS ?= 200000
 BENCH_ROWS ?= 1000000
 
 VENV := .venv
-AIRFLOW_VENV := .venv-airflow
+# Each has a requirements file and a .venv of this name; plain `airflow` is the newest.
+AIRFLOWS := airflow airflow-2
 UV := $(VENV)/bin/uv
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 \
 	--generate-hashes --no-header --no-emit-index-url $(UPGRADE)
@@ -13,7 +14,7 @@ WITH_TESTS := PYTHONPATH=tests $(VENV)/bin/python
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo databases test lint format lock bench airflow-test clean
+.PHONY: help setup demo databases test lint format lock bench airflow-test clean $(AIRFLOWS:%=test-%)
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,17 +44,21 @@ lock: $(VENV)/uv-ready ## Lock the requirements anew (UPGRADE=--upgrade for newe
 	$(COMPILE) requirements/uv.in --output-file requirements/uv.txt
 	$(COMPILE) pyproject.toml --output-file requirements/job.txt
 	$(COMPILE) pyproject.toml requirements/dev.in --output-file requirements/dev.txt
-	$(COMPILE) requirements/airflow.in --output-file requirements/airflow.txt
+	for name in $(AIRFLOWS); do \
+		$(COMPILE) requirements/$$name.in --output-file requirements/$$name.txt || exit 1; \
+	done
 
 bench: setup ## Measure the job against a raw COPY (BENCH_ROWS=1000000)
 	@$(WITH_TESTS) -m benchmark --rows $(BENCH_ROWS)
 
-# The folder's own conftest only: the others need what this environment does not have.
-airflow-test: $(AIRFLOW_VENV)/ready ## Run the tests that need Airflow, in its own environment
-	$(AIRFLOW_VENV)/bin/python -m pytest --confcutdir=tests/airflow tests/airflow
+airflow-test: $(AIRFLOWS:%=test-%) ## Run the tests that need Airflow, in environments of their own
+
+# The folder's own conftest only: the others need what these environments do not have.
+$(AIRFLOWS:%=test-%): test-%: .venv-%/ready
+	.venv-$*/bin/python -m pytest --confcutdir=tests/airflow tests/airflow
 
 clean: ## Remove the environments and all caches
-	rm -rf $(VENV) $(AIRFLOW_VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
+	rm -rf $(VENV) $(AIRFLOWS:%=.venv-%) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
 	find job tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/uv-ready: requirements/uv.txt
@@ -70,8 +75,8 @@ $(VENV)/ready: $(VENV)/uv-ready requirements/dev.txt pyproject.toml
 	$(UV) pip install --quiet --python $(VENV)/bin/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(AIRFLOW_VENV)/ready: $(VENV)/uv-ready requirements/airflow.txt
-	$(UV) venv --quiet --clear --python $(VENV)/bin/python $(AIRFLOW_VENV)
-	$(UV) pip sync --quiet --python $(AIRFLOW_VENV)/bin/python \
-		--require-hashes requirements/airflow.txt
+$(AIRFLOWS:%=.venv-%/ready): .venv-%/ready: $(VENV)/uv-ready requirements/%.txt
+	$(UV) venv --quiet --clear --python $(VENV)/bin/python .venv-$*
+	$(UV) pip sync --quiet --python .venv-$*/bin/python \
+		--require-hashes requirements/$*.txt
 	@touch $@
