@@ -35,6 +35,7 @@ MESSAGES = {
     1476: "divisor is equal to zero",
     1555: 'snapshot too old: rollback segment number 7 with name "_SYSSMU7$" too small',
     1722: "invalid number",
+    1821: "date format not recognized",
     3113: "end-of-file on communication channel",
     12537: "TNS:connection closed",
     28000: "the account is locked",

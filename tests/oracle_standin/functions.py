@@ -10,12 +10,16 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
+from oracle_standin.binds import literal
 from oracle_standin.errors import OraError
 
 SCHEMA = "oracle_standin"
 _NUMBER_FORMATS = {"TM", "TM9"}
 _POINT_AND_COMMA = "NLS_NUMERIC_CHARACTERS='.,'"
-_DATE_FORMAT = re.compile(r"(YYYY|MM|DD|HH24|MI|SS|FF[1-6]|Q|IYYY|IW|[-/.:,; ])+", re.IGNORECASE)
+_DATE_FORMAT = re.compile(
+    r"""(?:(?P<literal>"[^"\\]*")|YYYY|MM|DD|HH24|MI|SS|FF[1-6]|Q|IYYY|IW|[-/.:,; ])""",
+    re.IGNORECASE,
+)
 
 Arguments = Sequence[str]
 Call = Callable[[Arguments, Sequence[exp.Expression]], str]
@@ -86,9 +90,12 @@ def _to_date(arguments: Arguments, nodes: Sequence[exp.Expression]) -> str:
 
 
 def _date_format(template: str) -> str:
-    if not _DATE_FORMAT.fullmatch(template):
-        raise OraError(1821, "date format not recognized")
-    return f"'{template.upper()}'"
+    """The format as a literal; both databases write `"T"` for a T that stands for itself."""
+    elements = list(_DATE_FORMAT.finditer(template))
+    if not template or "".join(element[0] for element in elements) != template:
+        raise OraError(1821)
+    upper = (element["literal"] or element[0].upper() for element in elements)
+    return literal("".join(upper))
 
 
 def _text(node: exp.Expression) -> str:

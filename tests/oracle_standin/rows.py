@@ -10,9 +10,9 @@ from oracle_standin.codec import (
     clr,
     encode_date,
     encode_double,
-    number_clr,
     encode_timestamp,
     encode_timestamp_tz,
+    number_clr,
 )
 from oracle_standin.errors import OraError
 from oracle_standin.messages import ROW, Column, OraType, bit_vector

@@ -4,6 +4,7 @@
 PostgreSQL relations that `resolve` finds, binds become literals.
 """
 
+import datetime
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -118,6 +119,7 @@ class _Renderer:
         self._with_names: set[str] = set()
         self.relations: set[Relation] = set()
         self.is_stable = True
+        self._moment = datetime.datetime.now(datetime.UTC)
 
     def render(self, node: exp.Expression) -> str:
         kind = type(node)
@@ -361,12 +363,15 @@ class _Renderer:
         if name == "USER":
             return literal(self._context.get("session_user"))
         if name in ("SYSDATE", "CURRENT_DATE"):
-            self.is_stable = False
-            return "clock_timestamp()::timestamp(0)"
+            return f"{self._now('seconds')}::timestamp(0)"
         if name in ("SYSTIMESTAMP", "CURRENT_TIMESTAMP"):
-            self.is_stable = False
-            return "clock_timestamp()"
+            return f"{self._now('microseconds')}::timestamptz"
         return None
+
+    def _now(self, precision: str) -> str:
+        """The same moment wherever one statement asks for it."""
+        self.is_stable = False
+        return literal(self._moment.isoformat(" ", precision))
 
     def _systimestamp(self, _: exp.Expression) -> str:
         return str(self._pseudocolumn("SYSTIMESTAMP"))
@@ -492,7 +497,7 @@ def _identifier(node: exp.Expression) -> exp.Expression:
 
 def _is_rownum(node: object) -> bool:
     is_column = isinstance(node, exp.Column) and not node.args.get("table")
-    return is_column and node.name.upper() == "ROWNUM" or type(node) is exp.Pseudocolumn
+    return (is_column and node.name.upper() == "ROWNUM") or type(node) is exp.Pseudocolumn
 
 
 def _has_aggregate(node: exp.Expression) -> bool:
