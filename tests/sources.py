@@ -110,6 +110,4 @@ class OracleSource:
 
 def ordered(rows: Iterable[Any]) -> list[SourceRow]:
     """Rows as a multiset: sorted, NULL last, so that two lists are equal where the rows are."""
-    return sorted(
-        map(tuple, rows), key=lambda row: [(value is None, value or 0) for value in row]
-    )
+    return sorted(map(tuple, rows), key=lambda row: [(value is None, value or 0) for value in row])

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 
 from etl_sales_target.client_library import DriverMode
 from etl_sales_target.errors import JobError
+from etl_sales_target.ledger import Ledger
+from etl_sales_target.postgres import Postgres
+from etl_sales_target.settings import Settings
 from etl_sales_target.source import Source, initialise_driver
 from etl_sales_target.target import Target
 
@@ -22,45 +25,68 @@ class CheckResult:
 
 
 def run_checks(
-    mode: DriverMode, open_source: Callable[[], Source], open_target: Callable[[], Target]
+    mode: DriverMode,
+    open_source: Callable[[], Source],
+    open_postgres: Callable[[], Postgres],
+    settings: Settings,
 ) -> Iterator[CheckResult]:
     """The results in the order in which a run would meet them."""
     client = _try("client library", lambda: initialise_driver(mode))
     yield client
     if client.error is None:
         yield from _source_checks(open_source)
-    yield from _target_checks(open_target)
+    yield from _target_checks(open_postgres, settings)
 
 
 def _source_checks(open_source: Callable[[], Source]) -> Iterator[CheckResult]:
-    opened: list[Source] = []
-    yield _try("source connection", lambda: _opened(open_source, opened))
-    for source in opened:
-        with source:
-            yield _try("source object", source.resolve)
-            yield _try("source columns", lambda: source.check_columns() or "five NUMBER columns")
+    try:
+        source = open_source()
+    except JobError as error:
+        yield CheckResult("source connection", str(error), error)
+        return
+    with source:
+        yield CheckResult("source connection", f"Oracle {source.server_version}")
+        yield _try("source object", source.resolve)
+        yield _try("source columns", lambda: _check_columns(source))
 
 
-def _target_checks(open_target: Callable[[], Target]) -> Iterator[CheckResult]:
-    opened: list[Target] = []
-    yield _try("target connection", lambda: _opened(open_target, opened))
-    for target in opened:
-        with target:
-            yield _try("target table", lambda: _try_table(target))
+def _check_columns(source: Source) -> str:
+    source.check_columns()
+    return "five NUMBER columns"
 
 
-def _opened(open_it: Callable[[], Source | Target], opened: list) -> str:  # type: ignore[type-arg]
-    database = open_it()
-    opened.append(database)
-    return f"server version {database.server_version}"
+def _target_checks(
+    open_postgres: Callable[[], Postgres], settings: Settings
+) -> Iterator[CheckResult]:
+    try:
+        postgres = open_postgres()
+    except JobError as error:
+        yield CheckResult("target connection", str(error), error)
+        return
+    with postgres:
+        yield CheckResult("target connection", f"PostgreSQL {postgres.server_version}")
+        ledger = Ledger(postgres, settings.target_table)
+        target = Target(postgres, settings.target_table)
+        yield _try("ledger", lambda: _check_ledger(postgres, ledger))
+        yield _try("target table", lambda: _check_target(postgres, ledger, target))
 
 
-def _try_table(target: Target) -> str:
-    """Makes what is missing, to see that it may; the transaction is never committed."""
-    target.begin()
+# What is missing is made, to see that it may be; the transaction is never committed.
+
+
+def _check_ledger(postgres: Postgres, ledger: Ledger) -> str:
+    postgres.rollback()
+    made = ledger.create_missing()
+    ledger.check()
+    return f"`run` will create {', '.join(made)}" if made else "tables and privileges fit"
+
+
+def _check_target(postgres: Postgres, ledger: Ledger, target: Target) -> str:
+    postgres.rollback()
+    ledger.create_missing()
     made = target.create_missing()
-    target.check_table()
-    return f"`run` will create {' and '.join(made)}" if made else "columns and privileges fit"
+    target.check()
+    return "`run` will create it" if made else "columns and privileges fit"
 
 
 def _try(name: str, attempt: Callable[[], str]) -> CheckResult:

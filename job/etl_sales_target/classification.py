@@ -34,7 +34,9 @@ _GRANT = Kind(NotAllowedError, "Ask the DBA for the privilege that is missing.")
 _MISSING = Kind(
     NotFoundError, "Check the name in the setting, and that this user may see the object."
 )
-_UNDO = Kind(TemporaryError, "Oracle's undo no longer holds the snapshot; try again when it is calm.")
+_UNDO = Kind(
+    TemporaryError, "Oracle's undo no longer holds the snapshot; try again when it is calm."
+)
 _BUSY = Kind(TemporaryError, "The database is busy; try again.")
 _CLIENT = Kind(
     NotFoundError,
@@ -43,7 +45,9 @@ _CLIENT = Kind(
 )
 _THICK = Kind(NotFoundError, "This server needs the Oracle client: set ETL_ORACLE_MODE=thick.")
 _TYPE = Kind(NotFoundError, "The columns must be NUMBER in Oracle and NUMERIC in PostgreSQL.")
-_TLS = Kind(NotAllowedError, "Check the certificate authority, the host name and the validity dates.")
+_TLS = Kind(
+    NotAllowedError, "Check the certificate authority, the host name and the validity dates."
+)
 _VALUE = Kind(DataError, "The target's columns must be NUMERIC without precision.")
 
 ORACLE: dict[str, Kind] = {
@@ -139,6 +143,7 @@ def postgres(sqlstate: str | None) -> Kind | None:
     """The kind of a SQLSTATE, or None where nothing is known of it."""
     sqlstate = sqlstate or ""
     return POSTGRES.get(sqlstate) or POSTGRES.get(sqlstate[:2])
+
 
 # libpq reports a refused connection as text alone, without its SQLSTATE.
 _CONNECTION_FAILURES = {

@@ -3,17 +3,19 @@
 import datetime
 import re
 import secrets
-import signal
 import sys
 from collections.abc import Sequence
-from types import FrameType
+from typing import TYPE_CHECKING
 
 import click
 import structlog
 
-from etl_sales_target import __version__, logs
-from etl_sales_target.errors import JobError, StoppedError
-from etl_sales_target.model import Months
+from etl_sales_target import __version__, logs, signals
+from etl_sales_target.errors import JobError
+
+if TYPE_CHECKING:
+    from etl_sales_target.job import Job
+    from etl_sales_target.plan import Request
 
 log = structlog.get_logger()
 
@@ -21,7 +23,7 @@ _USAGE_EXIT_CODE = 2
 _BUG_EXIT_CODE = 70
 
 
-class Month(click.ParamType):
+class Month(click.ParamType[tuple[int, int]]):
     """A calendar month, written YYYY-MM."""
 
     name = "YYYY-MM"
@@ -29,10 +31,17 @@ class Month(click.ParamType):
     def convert(
         self, value: str, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[int, int]:
+        """Fails with a usage error where it is no month."""
         match = re.fullmatch(r"(\d{4})-(0[1-9]|1[0-2])", value)
         if not match:
             self.fail(f"{value!r} is not a month such as 2024-01.", param, ctx)
         return int(match[1]), int(match[2])
+
+
+_dry_run = click.option("--dry-run", is_flag=True, help="Print the plan; write nothing.")
+_allow_shrink = click.option(
+    "--allow-shrink", is_flag=True, help="Load even if the source lost most of its rows."
+)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -45,26 +54,53 @@ def cli() -> None:
 
 
 @cli.command()
-def run() -> None:
-    """Makes the target equal to the source."""
-    _job("run").load()
+@click.option("--full", is_flag=True, help="Reload every period, also those that did not change.")
+@_dry_run
+@_allow_shrink
+def run(*, full: bool, dry_run: bool, allow_shrink: bool) -> None:
+    """Makes the target equal to the source, by reloading the periods that differ."""
+    from etl_sales_target.plan import Request  # noqa: PLC0415
+
+    mode = "full" if full else "run"
+    _load(Request(mode, force=full, allow_shrink=allow_shrink), dry_run=dry_run)
 
 
 @cli.command()
 @click.option("--from", "first", type=Month(), required=True, help="The first month.")
 @click.option("--to", "last", type=Month(), required=True, help="The last month, inclusive.")
-def backfill(first: tuple[int, int], last: tuple[int, int]) -> None:
-    """Reloads the months --from to --to, both inclusive."""
+@_dry_run
+@_allow_shrink
+def backfill(
+    *, first: tuple[int, int], last: tuple[int, int], dry_run: bool, allow_shrink: bool
+) -> None:
+    """Reloads the months --from to --to, both inclusive, whatever the digests say."""
+    from etl_sales_target.model import Months  # noqa: PLC0415
+    from etl_sales_target.plan import Request  # noqa: PLC0415
+
     if last < first:
-        raise click.BadParameter("--to is before --from.", param_hint="'--to'")
-    _job("backfill").load(Months(first, last))
+        raise click.BadParameter("it is before --from.", param_hint="'--to'")
+    request = Request("backfill", Months(first, last), force=True, allow_shrink=allow_shrink)
+    _load(request, dry_run=dry_run)
+
+
+def _load(request: "Request", *, dry_run: bool) -> None:
+    from etl_sales_target import tabular  # noqa: PLC0415
+
+    job = _job()
+    if not dry_run:
+        job.load(request)
+        return
+    plan = job.preview(request)
+    click.echo(tabular.plan(plan))
+    if not request.allow_shrink:
+        job.guard(plan)
 
 
 @cli.command()
 def check() -> None:
     """Tries everything that a run needs; a line each, with its remedy."""
     failures = []
-    for result in _job("check").check():
+    for result in _job().check():
         click.echo(result)
         if result.error:
             failures.append(result.error)
@@ -72,55 +108,71 @@ def check() -> None:
         raise click.exceptions.Exit(failures[0].exit_code)
 
 
-def _job(mode: str) -> "Job":
-    # Here, not above: --help and a wrong option need not wait for the drivers.
-    from etl_sales_target.job import Job
-    from etl_sales_target.settings import Settings
+@cli.command()
+@click.option("--rows", is_flag=True, help="Compare row by row, not only counts and sums.")
+def verify(*, rows: bool) -> None:
+    """Compares source and target as they are now; exit code 65 where they differ."""
+    from etl_sales_target import tabular  # noqa: PLC0415
+    from etl_sales_target.verify import VerifyError  # noqa: PLC0415
+
+    verification = _job().verify(rows=rows)
+    click.echo(tabular.verification(verification))
+    if not verification.is_equal:
+        raise VerifyError(
+            "Source and target differ.",
+            remedy="`run` reloads what changed in the source, `run --full` everything.",
+        )
+
+
+@cli.command()
+@click.option("--last", default=20, type=click.IntRange(min=1), help="How many; 20 by default.")
+def runs(*, last: int) -> None:
+    """Shows the last runs, from the ledger."""
+    from etl_sales_target import tabular  # noqa: PLC0415
+
+    click.echo(tabular.runs(_job().last_runs(last)))
+
+
+def _job() -> "Job":
+    # Here, as above, not at the top: --help and a wrong option need not wait for the drivers.
+    from etl_sales_target.job import Job  # noqa: PLC0415
+    from etl_sales_target.settings import Settings  # noqa: PLC0415
 
     settings = Settings.read()
     run_id = f"{datetime.datetime.now(datetime.UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
     logs.configure(settings.log_level, settings.log_format, run_id=run_id)
-    return Job.read(settings, run_id, mode)
-
-
-def _stop(number: int, _frame: FrameType | None) -> None:
-    # Cleaning up must not be interrupted by an impatient second signal.
-    for each in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(each, signal.SIG_IGN)
-    raise StoppedError(f"Stopped by {signal.Signals(number).name}; nothing was committed.")
+    return Job.read(settings, run_id)
 
 
 def execute(arguments: Sequence[str]) -> int:
     """Runs one command line and returns its exit code."""
     logs.configure()
-    for each in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(each, _stop)
+    signals.raise_on_stop()
     try:
         result = cli.main(list(arguments), prog_name="etl-sales-target", standalone_mode=False)
     except click.UsageError as error:
         error.show()
         return _USAGE_EXIT_CODE
     except JobError as error:
-        _log_failure(error)
+        _log_failure(
+            error.message, remedy=error.remedy, code=error.code, exit_code=error.exit_code,
+            **error.fields,
+        )  # fmt: skip
         return error.exit_code
     except Exception as error:  # noqa: BLE001 - the outermost boundary
-        log.error("run_failed", error=f"{type(error).__name__}: {error}", exit_code=_BUG_EXIT_CODE)
-        log.debug("traceback", exc_info=True)
+        _log_failure(
+            f"{type(error).__name__}: {error}",
+            remedy="This is a bug: report it with the lines that ETL_LOG_LEVEL=DEBUG writes.",
+            exit_code=_BUG_EXIT_CODE,
+        )
         return _BUG_EXIT_CODE
     # An exit that a command asked for; a command that ended returns None.
     return result if isinstance(result, int) else 0
 
 
-def _log_failure(error: JobError) -> None:
-    log.error(
-        "run_failed",
-        error=error.message,
-        remedy=error.remedy,
-        code=error.code,
-        exit_code=error.exit_code,
-        **error.fields,
-    )
-    log.debug("traceback", exc_info=True)
+def _log_failure(message: str, **fields: object) -> None:
+    log.error("run_failed", error=message, **fields)
+    log.debug("traceback", exc_info=sys.exception())
 
 
 def main() -> None:

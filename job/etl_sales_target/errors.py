@@ -1,13 +1,13 @@
 """What can go wrong, and the exit code of each kind (the numbers are those of sysexits.h).
 
-    JobError                70  a bug; the base of all
-    ├── DataError           65  the proof failed; nothing was committed
-    ├── NotFoundError       69  something needed is not there: table, column, client library
-    ├── TemporaryError      75  try again: network, busy, locked
-    │   └── LockedError     75  another run is loading
-    ├── NotAllowedError     77  login or grant
-    ├── ConfigurationError  78  a setting or a connection cannot be used
-    └── StoppedError       143  SIGTERM or SIGINT
+JobError                70  a bug; the base of all
+├── DataError           65  the proof failed; nothing was committed
+├── NotFoundError       69  something needed is not there: table, column, client library
+├── TemporaryError      75  try again: network, busy, locked
+│   └── LockedError     75  another run is loading
+├── NotAllowedError     77  login or grant
+├── ConfigurationError  78  a setting or a connection cannot be used
+└── StoppedError       143  SIGTERM or SIGINT
 """
 
 from typing import Any

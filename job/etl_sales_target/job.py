@@ -1,20 +1,28 @@
-"""A run of the job, put together from its settings and connections."""
+"""A command of the job, put together from its settings and connections."""
 
+import contextlib
+import dataclasses
+import datetime
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import structlog
 
-from etl_sales_target import connections, logs, pipeline
+from etl_sales_target import connections, guards, logs, pipeline, retrying
 from etl_sales_target.check import CheckResult, run_checks
 from etl_sales_target.client_library import DriverMode, choose_mode
 from etl_sales_target.connections import OracleParameters
-from etl_sales_target.errors import JobError
-from etl_sales_target.model import Months, Report
+from etl_sales_target.errors import JobError, NotFoundError
+from etl_sales_target.ledger import Ledger
+from etl_sales_target.plan import Plan, Request
+from etl_sales_target.postgres import Postgres
+from etl_sales_target.report import Outcome, Report
 from etl_sales_target.settings import ORACLE_CONNECTION, POSTGRES_CONNECTION, Settings
 from etl_sales_target.source import Source, initialise_driver
 from etl_sales_target.target import Target
+from etl_sales_target.verify import Verification, verify
 
 log = structlog.get_logger()
 
@@ -25,13 +33,12 @@ class Job:
 
     settings: Settings
     run_id: str
-    command: str
     oracle: OracleParameters
     postgres: Mapping[str, str | int]
     mode: DriverMode
 
     @classmethod
-    def read(cls, settings: Settings, run_id: str, command: str) -> "Job":
+    def read(cls, settings: Settings, run_id: str) -> "Job":
         """Raises ConfigurationError where a connection is missing or cannot be understood."""
         found = [
             connections.load(name, os.environ, settings.connections_dir)
@@ -42,34 +49,93 @@ class Job:
         return cls(
             settings=settings,
             run_id=run_id,
-            command=command,
             oracle=oracle,
             postgres=connections.postgres_parameters(found[1]),
             mode=choose_mode(settings, oracle),
         )
 
-    def load(self, months: Months | None = None) -> None:
-        """Loads, and logs how it went. Raises JobError with the phase in its fields."""
-        report = Report(run_id=self.run_id, command=self.command)
-        log.info(
-            "run_started",
-            command=self.command,
-            source=str(self.settings.source_table),
-            target=str(self.settings.target_table),
-        )
+    def load(self, request: Request) -> None:
+        """Loads, tries again what is temporary, and leaves a report, however it ends."""
+        report = self._report(request)
+        log.info("run_started", mode=report.mode, source=report.source, target=report.target)
         try:
-            log.info("driver_ready", client_library=initialise_driver(self.mode))
-            pipeline.load(self._open_target, self._open_source, report, months)
-        except JobError as error:
-            error.fields.setdefault("phase", report.phase)
-            raise
-        log.info("run_finished", **report.as_fields())
+            for attempt in retrying.attempts(self.settings.retry_seconds):
+                with attempt:
+                    if attempt.retry_state.attempt_number > 1:
+                        report.restart()
+                    self._attempt(request, report)
+        except BaseException as error:
+            if not self._record_failure(report, error):
+                if isinstance(error, JobError):
+                    error.fields.setdefault("phase", report.phase)
+                raise
+        log.info("run_finished", **report.as_json())
+
+    def _attempt(self, request: Request, report: Report) -> None:
+        with self._open_postgres() as postgres:
+            pipeline.load(postgres, self._open_source, self.settings, request, report)
+
+    def _record_failure(self, report: Report, error: BaseException) -> bool:
+        """Writes the failure apart from the load; returns whether the load is there nevertheless.
+
+        It is where the commit went through and only its answer was lost, or a signal came just
+        after it.
+        """
+        if report.phase == "connect":
+            return False
+        failed = dataclasses.replace(report)
+        failed.fail(error)
+        try:
+            with self._open_postgres() as postgres:
+                postgres.begin()
+                ledger = Ledger(postgres, self.settings.target_table)
+                ledger.close(failed)
+                outcome = ledger.outcome(report.run_id)
+                postgres.commit()
+        except JobError as ledger_error:
+            log.warning("failure_not_recorded", error=str(ledger_error))
+            return False
+        return outcome == Outcome.SUCCEEDED
+
+    def preview(self, request: Request) -> Plan:
+        """The plan that a load would carry out now. Raises GuardError where it would refuse."""
+        with self._open_postgres() as postgres, self._open_source() as source:
+            return pipeline.preview(postgres, source, self.settings, request)
+
+    def guard(self, plan: Plan) -> None:
+        """Raises GuardError where a load would refuse this plan."""
+        guards.check_shrink(plan, self.settings.max_shrink_percent)
 
     def check(self) -> Iterator[CheckResult]:
         """Tries everything that a load needs, and changes nothing."""
-        return run_checks(self.mode, self._open_source, self._open_target)
+        return run_checks(self.mode, self._open_source, self._open_postgres, self.settings)
+
+    def verify(self, *, rows: bool) -> Verification:
+        """Compares source and target as they are now."""
+        with self._open_postgres() as postgres, self._open_source() as source:
+            target = Target(postgres, self.settings.target_table)
+            return verify(source, postgres, target, rows=rows)
+
+    def last_runs(self, number: int) -> Sequence[Any]:
+        """The last runs in the ledger, the latest first."""
+        with self._open_postgres() as postgres:
+            ledger = Ledger(postgres, self.settings.target_table)
+            if not ledger.exists():
+                raise NotFoundError("There is no ledger yet.", remedy="The first `run` makes it.")
+            return ledger.last_runs(number)
+
+    def _report(self, request: Request) -> Report:
+        return Report(
+            run_id=self.run_id,
+            mode=request.mode,
+            started_by=self.settings.run_by,
+            source=str(self.settings.source_table),
+            target=str(self.settings.target_table),
+            started_at=datetime.datetime.now(datetime.UTC),
+        )
 
     def _open_source(self) -> Source:
+        log.info("driver_ready", client_library=initialise_driver(self.mode))
         source = Source(self.oracle, self.settings, self.run_id)
         log.info(
             "source_connected",
@@ -78,7 +144,7 @@ class Job:
         )
         return source
 
-    def _open_target(self) -> Target:
-        target = Target(self.postgres, self.settings, self.run_id)
-        log.info("target_connected", server_version=target.server_version)
-        return target
+    def _open_postgres(self) -> Postgres:
+        postgres = Postgres(self.postgres, self.settings, self.run_id)
+        log.info("target_connected", server_version=postgres.server_version)
+        return postgres

@@ -1,10 +1,8 @@
 """The values that the steps hand to each other. No I/O, no database."""
 
-import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
 
 # One row as both drivers carry it: each NUMBER as its exact decimal text.
 Row = tuple[str | None, ...]
@@ -30,6 +28,7 @@ class Period:
     month: Decimal | None
 
     def __str__(self) -> str:
+        """Readable and unique: 2024-01, NULL-NULL."""
         return f"{_text(self.year)}-{_text(self.month, width=2)}"
 
     @property
@@ -38,9 +37,18 @@ class Period:
         zero = Decimal(0)
         return (self.year is None, self.year or zero, self.month is None, self.month or zero)
 
+    @property
+    def is_calendar_month(self) -> bool:
+        """Whether the month is one of 1 to 12, and the year is there."""
+        return self.year is not None and self.month in range(1, 13)
+
 
 def _text(number: Decimal | None, *, width: int = 0) -> str:
-    return "NULL" if number is None else f"{number.normalize():f}".zfill(width)
+    if number is None:
+        return "NULL"
+    # Not normalize(): it rounds to the context's 28 digits.
+    digits = f"{number:f}"
+    return (digits.rstrip("0").rstrip(".") if "." in digits else digits).zfill(width)
 
 
 @dataclass(frozen=True)
@@ -51,9 +59,10 @@ class Months:
     last: tuple[int, int]
 
     def __contains__(self, period: Period) -> bool:
-        if period.year is None or period.month is None:
+        if period.year is None or period.month is None or not period.is_calendar_month:
             return False
-        return self.first <= (period.year, period.month) <= self.last
+        first, last = (tuple(map(Decimal, month)) for month in (self.first, self.last))
+        return first <= (period.year, period.month) <= last
 
 
 @dataclass(frozen=True)
@@ -66,52 +75,17 @@ class Figures:
 
 
 @dataclass(frozen=True)
-class Plan:
-    """The periods to reload, and what stands on both sides before the load."""
+class Content:
+    """What the source's snapshot holds in one period; equal digests mean equal rows."""
 
-    source: Mapping[Period, Figures]
-    target: Mapping[Period, Figures]
-    periods: Sequence[Period]
-
-    @property
-    def is_whole_table(self) -> bool:
-        """Whether every row of both sides lies in a period that is reloaded."""
-        return set(self.periods) == self.source.keys() | self.target.keys()
-
-    @property
-    def rows_to_copy(self) -> int:
-        return _rows(self.source, self.periods)
-
-    @property
-    def rows_to_delete(self) -> int:
-        return _rows(self.target, self.periods)
+    figures: Figures
+    digest: str
 
 
-def _rows(figures: Mapping[Period, Figures], periods: Iterable[Period]) -> int:
-    return sum(figures[period].rows for period in periods if period in figures)
+@dataclass(frozen=True)
+class Receipt:
+    """What the last load of one period left in the target, and by which recipe it was digested."""
 
-
-@dataclass
-class Report:
-    """What a run did: filled in as the run goes, so that a failed run has one too."""
-
-    run_id: str
-    command: str
-    phase: str = "start"
-    snapshot: str | None = None
-    periods: int = 0
-    rows_source: int = 0
-    rows_deleted: int = 0
-    rows_copied: int = 0
-    rows_per_second: int = 0
-    bytes_from_oracle: int | None = None
-    bytes_to_postgres: int = 0
-    peak_memory_bytes: int = 0
-    seconds: float = 0.0
-    phase_seconds: dict[str, float] = dataclasses.field(default_factory=dict)
-
-    def as_fields(self) -> dict[str, Any]:
-        """All fields but those that every log line carries."""
-        fields = dataclasses.asdict(self)
-        del fields["run_id"]
-        return fields
+    rows: int
+    digest: str
+    recipe: str

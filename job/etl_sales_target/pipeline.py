@@ -1,15 +1,20 @@
-"""The line: lock, check, snapshot, plan, copy, proof, commit. Each step is one call."""
+"""The line: lock, check, snapshot, plan, copy, proof, record, commit. Each step is one call."""
 
 import resource
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import structlog
 
-from etl_sales_target.model import Figures, Months, Period, Plan, Report
+from etl_sales_target import guards, signals
+from etl_sales_target.ledger import Ledger
+from etl_sales_target.plan import Plan, Request, make_plan
+from etl_sales_target.postgres import Postgres
 from etl_sales_target.progress import Progress
 from etl_sales_target.proof import prove
+from etl_sales_target.report import Outcome, Report
+from etl_sales_target.settings import Settings
 from etl_sales_target.source import Source
 from etl_sales_target.target import Target
 
@@ -17,93 +22,129 @@ log = structlog.get_logger()
 
 
 def load(
-    open_target: Callable[[], Target],
+    postgres: Postgres,
     open_source: Callable[[], Source],
+    settings: Settings,
+    request: Request,
     report: Report,
-    months: Months | None = None,
 ) -> None:
-    """Makes the target equal to the source: all periods, or just those of `months`.
+    """Makes the target equal to the source, in one attempt.
 
-    Everything up to `commit` is one transaction in each database. Fills in `report`, also when it
-    raises a JobError; then the target is as it was.
+    From the lock to the commit it is one transaction in each database. Fills in `report`, also
+    when it raises a JobError; then the target is as it was.
     """
-    start = time.monotonic()
-    try:
-        with open_target() as target:
-            with phase(report, "lock"):
-                target.begin()
-                target.lock()
-            with open_source() as source:
-                try:
-                    _load(source, target, report, months)
-                finally:
-                    report.bytes_from_oracle = source.bytes_received
-                    report.bytes_to_postgres = target.bytes_sent
-            with phase(report, "commit"):
-                target.commit()
-            _vacuum(target, report)
-    finally:
-        report.seconds = round(time.monotonic() - start, 3)
-        report.peak_memory_bytes = peak_memory_bytes()
+    target = Target(postgres, settings.target_table)
+    ledger = Ledger(postgres, settings.target_table)
+    with phase(report, "lock"):
+        _announce(postgres, ledger, report)
+        postgres.begin()
+        target.lock()
+        if ledger.outcome(report.run_id) == Outcome.SUCCEEDED:
+            log.info("commit_confirmed")  # An earlier attempt did not hear the answer.
+            return
+        report.abandoned_runs = ledger.close_abandoned(report.run_id)
+    with open_source() as source:
+        try:
+            plan = _load(source, target, ledger, settings, request, report)
+        finally:
+            report.bytes_from_oracle = source.bytes_received
+            report.bytes_to_postgres = postgres.bytes_sent
+            report.peak_memory_bytes = peak_memory_bytes()
+    report.succeed()
+    with signals.held(), phase(report, "commit"):
+        ledger.close(report)
+        postgres.commit()
+    if plan.reloads:
+        _vacuum(postgres, target, report)
 
 
-def _load(source: Source, target: Target, report: Report, months: Months | None) -> None:
-    with phase(report, "check"):
-        source.check_columns()
-        for name in target.create_missing():
-            log.info("target_created", name=name)
-        target.check_table()
-        target.lock_table()
-    with phase(report, "snapshot"):
-        report.snapshot = source.begin_snapshot()
-        log.info("snapshot_taken", snapshot=report.snapshot)
-    with phase(report, "plan"):
-        plan = make_plan(source.figures(), target.figures(), months)
-        _note_plan(plan, report)
-    with phase(report, "copy"):
-        _copy(source, target, plan, report)
-    with phase(report, "proof"):
-        prove(plan, target.figures(), rows_copied=report.rows_copied)
-        log.info("proof_passed", periods=report.periods, rows=report.rows_copied)
-
-
-def make_plan(
-    source: Mapping[Period, Figures], target: Mapping[Period, Figures], months: Months | None
-) -> Plan:
-    """All periods of both sides, so that those that left the source go; or those of `months`."""
-    known = sorted(source.keys() | target.keys(), key=lambda period: period.sort_key)
-    wanted = [period for period in known if months is None or period in months]
-    return Plan(source=source, target=target, periods=wanted)
-
-
-def _note_plan(plan: Plan, report: Report) -> None:
-    report.periods = len(plan.periods)
-    report.rows_source = sum(figures.rows for figures in plan.source.values())
-    log.info(
-        "planned",
-        periods=report.periods,
-        rows_source=report.rows_source,
-        rows_to_delete=plan.rows_to_delete,
-        rows_to_copy=plan.rows_to_copy,
+def preview(postgres: Postgres, source: Source, settings: Settings, request: Request) -> Plan:
+    """The plan that a load would carry out now. Locks and writes nothing."""
+    target = Target(postgres, settings.target_table)
+    ledger = Ledger(postgres, settings.target_table)
+    source.check_columns()
+    postgres.begin_snapshot(read_only=True)
+    if target.exists():
+        target.check()
+    source.begin_snapshot()
+    return make_plan(
+        request,
+        source=source.digests(),
+        target_rows=target.counts() if target.exists() else {},
+        receipts=ledger.receipts() if ledger.exists() else {},
+        recipe=source.recipe,
     )
 
 
-def _copy(source: Source, target: Target, plan: Plan, report: Report) -> None:
-    start = time.monotonic()
-    # Without a WHERE where it would name every period: one plain scan on both sides.
-    periods = None if plan.is_whole_table else plan.periods
-    report.rows_deleted = target.delete(periods)
-    with Progress(total=plan.rows_to_copy) as progress:
-        report.rows_copied = target.copy(source.batches(periods), progress.add)
-    seconds = time.monotonic() - start
-    report.rows_per_second = round(report.rows_copied / seconds) if seconds else 0
+def _announce(postgres: Postgres, ledger: Ledger, report: Report) -> None:
+    """Notes the run apart from its load, so that one that is killed leaves a trace."""
+    postgres.begin()
+    for name in ledger.create_missing():
+        log.info("ledger_created", name=name)
+    ledger.open(report)
+    postgres.commit()
 
 
-def _vacuum(target: Target, report: Report) -> None:
+def _load(
+    source: Source,
+    target: Target,
+    ledger: Ledger,
+    settings: Settings,
+    request: Request,
+    report: Report,
+) -> Plan:
+    with phase(report, "check"):
+        source.check_columns()
+        if target.create_missing():
+            log.info("target_created", name=str(settings.target_table))
+        target.check()
+    with phase(report, "digest"):
+        report.snapshot = source.begin_snapshot()
+        log.info("snapshot_taken", snapshot=report.snapshot.isoformat())
+        content = source.digests()
+    with phase(report, "plan"):
+        target.lock_table()
+        plan = make_plan(request, content, target.counts(), ledger.receipts(), recipe=source.recipe)
+        report.note_plan(plan)
+        log.info("planned", **report.plan_fields())
+        if not request.allow_shrink:
+            guards.check_shrink(plan, settings.max_shrink_percent)
+    if plan.reloads:
+        _reload(source, target, plan, report)
+        ledger.write_receipts(plan.contents(), source.recipe, report.run_id)
+    report.rows_target = plan.rows_after
+    return plan
+
+
+def _reload(source: Source, target: Target, plan: Plan, report: Report) -> None:
+    with phase(report, "copy"):
+        start = time.monotonic()
+        report.rows_deleted = target.delete(plan.periods)
+        with Progress(total=plan.rows_to_copy) as progress:
+            report.rows_copied = target.copy(source.batches(plan.periods), progress.add)
+        seconds = time.monotonic() - start
+        report.rows_per_second = round(report.rows_copied / seconds) if seconds else 0
+    with phase(report, "proof"):
+        prove(
+            plan.expected(),
+            target.figures(plan.periods),
+            rows={
+                "rows deleted": (plan.rows_to_delete, report.rows_deleted),
+                "rows copied": (plan.rows_to_copy, report.rows_copied),
+                "rows of the target": (plan.rows_after, target.count()),
+            },
+        )
+        log.info("proof_passed", periods=len(plan.reloads), rows=report.rows_copied)
+        report.warnings = list(guards.warnings(plan, source.repeated_ids()))
+        for warning in report.warnings:
+            log.warning("source_data", warning=warning)
+
+
+def _vacuum(postgres: Postgres, target: Target, report: Report) -> None:
     """After the commit nothing may fail the run any more."""
     with phase(report, "vacuum"):
         try:
-            target.vacuum()
+            postgres.vacuum(target.table)
         except Exception as error:  # noqa: BLE001
             log.warning("vacuum_failed", error=str(error))
 

@@ -1,10 +1,11 @@
 """The job's settings: every `ETL_` variable, its default and its limits, read once."""
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from environs import Env, EnvError, validate
+from environs import Env, EnvError, ValidationError, validate
 
 from etl_sales_target.errors import ConfigurationError
 from etl_sales_target.model import TableName
@@ -29,6 +30,9 @@ class Settings:
     connect_timeout_seconds: int
     call_timeout_seconds: int
     lock_timeout_seconds: int
+    retry_seconds: int
+    max_shrink_percent: int
+    run_by: str
     log_level: str
     log_format: str | None
 
@@ -43,7 +47,9 @@ class Settings:
         seconds = {"validate": validate.Range(min=1, max=86_400)}
         try:
             return cls(
-                connections_dir=env.path("CONNECTIONS_DIR", Path("/etc/etl-sales-target/connections")),
+                connections_dir=env.path(
+                    "CONNECTIONS_DIR", Path("/etc/etl-sales-target/connections")
+                ),
                 source_table=env.table("SOURCE_TABLE", "APPS.KHS_CUSTOMERS_TRX_TARGETS"),
                 target_table=env.table("TARGET_TABLE", "mb.sales_target"),
                 batch_rows=env.int(
@@ -56,6 +62,13 @@ class Settings:
                 connect_timeout_seconds=env.int("CONNECT_TIMEOUT_SECONDS", 20, **seconds),
                 call_timeout_seconds=env.int("CALL_TIMEOUT_SECONDS", 900, **seconds),
                 lock_timeout_seconds=env.int("LOCK_TIMEOUT_SECONDS", 60, **seconds),
+                retry_seconds=env.int(
+                    "RETRY_SECONDS", 120, validate=validate.Range(min=0, max=86_400)
+                ),
+                max_shrink_percent=env.int(
+                    "MAX_SHRINK_PERCENT", 50, validate=validate.Range(min=0, max=100)
+                ),
+                run_by=env.str("RUN_BY", os.uname().nodename),
                 log_level=env.str(
                     "LOG_LEVEL",
                     "INFO",
@@ -79,7 +92,7 @@ def _table_name(text: str) -> TableName:
 
 def _json_or_text(value: str | None) -> None:
     if value not in (None, "json", "text"):
-        raise validate.ValidationError("Must be one of: json, text.")
+        raise ValidationError("Must be one of: json, text.")
 
 
 def _sentence(error: EnvError) -> str:

@@ -4,10 +4,12 @@ The only module that knows oracledb.
 """
 
 import contextlib
+import datetime
+import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, Self
 
 import oracledb
 import structlog
@@ -19,7 +21,7 @@ from etl_sales_target import classification, client_library, tables, traffic
 from etl_sales_target.client_library import DriverMode
 from etl_sales_target.connections import OracleParameters
 from etl_sales_target.errors import JobError, NotFoundError, TemporaryError
-from etl_sales_target.model import Batch, Figures, Period
+from etl_sales_target.model import Batch, Content, Figures, Period
 from etl_sales_target.settings import Settings
 
 log = structlog.get_logger()
@@ -54,7 +56,8 @@ class Source:
 
     def __init__(self, parameters: OracleParameters, settings: Settings, run_id: str) -> None:
         self._settings = settings
-        self._table = tables.describe(settings.source_table)
+        self._name = settings.source_table
+        self._table = tables.describe(self._name)
         sockets = traffic.open_sockets()
         engine = create_engine(
             "oracle+oracledb://",
@@ -67,7 +70,7 @@ class Source:
         self._driver: oracledb.Connection = self._connection.connection.driver_connection  # type: ignore[assignment]
         self._sockets = traffic.open_sockets() - sockets
 
-    def __enter__(self) -> "Source":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_exc: object) -> None:
@@ -80,10 +83,12 @@ class Source:
 
     @property
     def server_version(self) -> str:
+        """Such as 19.22.0.0.0."""
         return self._driver.version
 
     @property
     def is_thin(self) -> bool:
+        """Whether the driver talks to Oracle itself, without a client library."""
         return bool(self._driver.thin)
 
     @property
@@ -94,10 +99,10 @@ class Source:
     def check_columns(self) -> None:
         """Raises NotFoundError where the table or a column is missing, or is no NUMBER."""
         with self._query(tables.no_rows(self._table)) as cursor:
-            for column in cursor.description:
+            for column in cursor.description or ():
                 if column.type_code is not oracledb.DB_TYPE_NUMBER:
                     raise NotFoundError(
-                        f"Column {column.name} of {self._settings.source_table} is "
+                        f"Column {column.name} of {self._name} is "
                         f"{column.type.name.removeprefix('DB_TYPE_')}, not NUMBER.",
                         remedy="Point ETL_SOURCE_TABLE at a table whose five columns are NUMBER.",
                         column=column.name,
@@ -105,8 +110,7 @@ class Source:
 
     def resolve(self) -> str:
         """What the source's name stands for: table, view or synonym, from Oracle's dictionary."""
-        name = self._settings.source_table
-        owner, table = name.schema.upper(), name.name.upper()
+        owner, table = self._name.schema.upper(), self._name.name.upper()
         synonym = self._first(
             "select table_owner, table_name from all_synonyms"
             " where owner = :owner and synonym_name = :name",
@@ -128,21 +132,38 @@ class Source:
                 return kind
         return "object of another kind"
 
-    def begin_snapshot(self) -> str:
-        """From here on all queries see one moment of the source. Returns that time, in UTC."""
+    def begin_snapshot(self) -> datetime.datetime:
+        """From here on all queries see one moment of the source. Returns Oracle's time of it."""
         with oracle_errors("begin a snapshot"), self._driver.cursor() as cursor:
             self._driver.rollback()
             cursor.execute("set transaction read only")
             cursor.execute(
-                "select to_char(sys_extract_utc(systimestamp), 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')"
+                'select to_char(sys_extract_utc(systimestamp), \'YYYY-MM-DD"T"HH24:MI:SS"Z"\')'
                 " from dual"
             )
-            return str(cursor.fetchone()[0])  # type: ignore[index]
+            return datetime.datetime.fromisoformat(cursor.fetchone()[0])
+
+    @property
+    def recipe(self) -> str:
+        """Names the digest's SQL: a digest is compared only with one of the same recipe."""
+        sql, _ = self._compile(tables.digests(self._table), literal=True)
+        return hashlib.sha256(sql.encode()).hexdigest()[:16]
+
+    def digests(self) -> Mapping[Period, Content]:
+        """Each period's figures and digest."""
+        statement = tables.digests(self._table)
+        with self._query(statement, literal=True) as cursor:
+            return tables.read_digests(map(_decimals, cursor))
 
     def figures(self) -> Mapping[Period, Figures]:
         """Each period's rows, non-null counts and sums."""
-        with self._query(tables.figures(self._table)) as cursor:
-            return dict(tables.read_figures(map(_decimals, cursor)))
+        with self._query(tables.figures(self._table, None)) as cursor:
+            return tables.read_figures(map(_decimals, cursor))
+
+    def repeated_ids(self) -> int:
+        """How many rows have an id that another row has already."""
+        with self._query(tables.repeated_ids(self._table)) as cursor:
+            return int(cursor.fetchone()[0])
 
     def batches(self, periods: Sequence[Period] | None) -> Iterator[Batch]:
         """All rows of these periods (None: of the table), `ETL_BATCH_ROWS` at a time."""
@@ -152,17 +173,19 @@ class Source:
                     yield batch
 
     @contextlib.contextmanager
-    def _query(self, statement: Select[Any]) -> Iterator[oracledb.Cursor]:
-        compiled = statement.compile(dialect=self._dialect)
-        log.debug("source_query", sql=str(compiled))
-        with (
-            oracle_errors(f"read {self._settings.source_table}"),
-            self._driver.cursor() as cursor,
-        ):
+    def _query(self, statement: Select[Any], *, literal: bool = False) -> Iterator[oracledb.Cursor]:
+        sql, parameters = self._compile(statement, literal=literal)
+        log.debug("source_query", sql=sql)
+        with oracle_errors(f"read {self._name}"), self._driver.cursor() as cursor:
             cursor.arraysize = self._settings.batch_rows
             cursor.outputtypehandler = _numbers_as_text
-            cursor.execute(str(compiled), dict(compiled.params))
+            cursor.execute(sql, parameters)
             yield cursor
+
+    def _compile(self, statement: Select[Any], *, literal: bool) -> tuple[str, dict[str, Any]]:
+        how = "literal_binds" if literal else "render_postcompile"
+        compiled = statement.compile(dialect=self._dialect, compile_kwargs={how: True})
+        return str(compiled), {} if literal else dict(compiled.params)
 
     def _first(self, sql: str, *parameters: str) -> tuple[str, ...] | None:
         with oracle_errors("read Oracle's dictionary"), self._driver.cursor() as cursor:
@@ -171,9 +194,7 @@ class Source:
             return row
 
 
-def _connect(
-    parameters: OracleParameters, settings: Settings, run_id: str
-) -> oracledb.Connection:
+def _connect(parameters: OracleParameters, settings: Settings, run_id: str) -> oracledb.Connection:
     connection = oracledb.connect(
         **parameters.connect_arguments(),
         tcp_connect_timeout=settings.connect_timeout_seconds,
@@ -185,9 +206,7 @@ def _connect(
     return connection
 
 
-def _numbers_as_text(
-    cursor: oracledb.Cursor, metadata: oracledb.FetchInfo
-) -> oracledb.Var | None:
+def _numbers_as_text(cursor: oracledb.Cursor, metadata: oracledb.FetchInfo) -> oracledb.Var | None:
     """NUMBER as its decimal digits: the driver's own float and int lose fractions or time."""
     if metadata.type_code is oracledb.DB_TYPE_NUMBER:
         return cursor.var(str, arraysize=cursor.arraysize)
