@@ -20,10 +20,6 @@ class DriverMode:
     config_dir: str | None
     reason: str
 
-    @property
-    def name(self) -> str:
-        return "thick" if self.client_dir else "thin"
-
 
 def choose_mode(settings: Settings, parameters: OracleParameters) -> DriverMode:
     """ETL_ORACLE_MODE decides; at `auto` the connection's thick_mode, then what is installed."""

@@ -1,6 +1,5 @@
 """A command of the job, put together from its settings and connections."""
 
-import contextlib
 import dataclasses
 import datetime
 import os

@@ -25,7 +25,7 @@ from sqlalchemy import (
     text,
     update,
 )
-from sqlalchemy.dialects.postgresql import JSONB, dialect, insert
+from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.schema import CreateColumn, CreateSchema, CreateTable
 
 from etl_sales_target.model import Content, Period, Receipt, TableName
@@ -144,7 +144,7 @@ class Ledger:
         return missing
 
     def _add_column(self, table: Table, column: Column[Any]) -> Executable:
-        definition = CreateColumn(column).compile(dialect=dialect())
+        definition = self._postgres.sql_of(CreateColumn(column))
         return text(f"ALTER TABLE {self._postgres.name_of(table)} ADD COLUMN {definition}")
 
     def open(self, report: Report) -> None:
@@ -252,4 +252,6 @@ class Ledger:
             "source_table": report.source,
             "report": report.as_json(),
         }
-        return {name: values[name] for name in self._runs.columns.keys() if name in values}
+        return {
+            column.name: values[column.name] for column in self._runs.c if column.name in values
+        }

@@ -2,7 +2,8 @@
 
 import logging
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
@@ -29,6 +30,8 @@ def configure(level: str = "INFO", log_format: str | None = None, **context: str
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
         logger_factory=structlog.WriteLoggerFactory(file=_AboveTheBar()),  # type: ignore[arg-type]
     )
+    # What libraries have to say reaches us as errors; lines of their own would break the format.
+    logging.getLogger().addHandler(logging.NullHandler())
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(**context)
 
@@ -42,18 +45,18 @@ _secrets: set[str] = set()
 
 
 def _redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    for key, value in event.items():
-        if isinstance(value, str):
-            event[key] = _without_secrets(value)
-        elif isinstance(value, list):
-            event[key] = [_without_secrets(str(item)) for item in value]
-    return event
+    return {key: _without_secrets(value) for key, value in event.items()}
 
 
-def _without_secrets(text: str) -> str:
-    for secret in _secrets:
-        text = text.replace(secret, _HIDDEN)
-    return text
+def _without_secrets(value: Any) -> Any:
+    if isinstance(value, str):
+        for secret in _secrets:
+            value = value.replace(secret, _HIDDEN)
+    elif isinstance(value, Mapping):
+        return {key: _without_secrets(each) for key, each in value.items()}
+    elif isinstance(value, list | tuple):
+        return [_without_secrets(each) for each in value]
+    return value
 
 
 def _json() -> Processor:

@@ -45,7 +45,14 @@ def load(
         report.abandoned_runs = ledger.close_abandoned(report.run_id)
     with open_source() as source:
         try:
-            plan = _load(source, target, ledger, settings, request, report)
+            plan = _load(
+                source,
+                target,
+                ledger,
+                request=request,
+                report=report,
+                max_shrink_percent=settings.max_shrink_percent,
+            )
         finally:
             report.bytes_from_oracle = source.bytes_received
             report.bytes_to_postgres = postgres.bytes_sent
@@ -80,7 +87,7 @@ def _announce(postgres: Postgres, ledger: Ledger, report: Report) -> None:
     """Notes the run apart from its load, so that one that is killed leaves a trace."""
     postgres.begin()
     for name in ledger.create_missing():
-        log.info("ledger_created", name=name)
+        log.info("created", name=name)
     ledger.open(report)
     postgres.commit()
 
@@ -89,14 +96,15 @@ def _load(
     source: Source,
     target: Target,
     ledger: Ledger,
-    settings: Settings,
+    *,
     request: Request,
     report: Report,
+    max_shrink_percent: int,
 ) -> Plan:
     with phase(report, "check"):
         source.check_columns()
         if target.create_missing():
-            log.info("target_created", name=str(settings.target_table))
+            log.info("created", name=report.target)
         target.check()
     with phase(report, "digest"):
         report.snapshot = source.begin_snapshot()
@@ -106,9 +114,15 @@ def _load(
         target.lock_table()
         plan = make_plan(request, content, target.counts(), ledger.receipts(), recipe=source.recipe)
         report.note_plan(plan)
-        log.info("planned", **report.plan_fields())
+        log.info(
+            "planned",
+            periods=report.periods,
+            rows_source=plan.rows_source,
+            rows_to_delete=plan.rows_to_delete,
+            rows_to_copy=plan.rows_to_copy,
+        )
         if not request.allow_shrink:
-            guards.check_shrink(plan, settings.max_shrink_percent)
+            guards.check_shrink(plan, max_shrink_percent)
     if plan.reloads:
         _reload(source, target, plan, report)
         ledger.write_receipts(plan.contents(), source.recipe, report.run_id)

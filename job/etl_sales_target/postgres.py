@@ -12,7 +12,7 @@ from typing import Any, Self
 import psycopg
 import structlog
 from psycopg.copy import LibpqWriter
-from sqlalchemy import CursorResult, Executable, Table, create_engine, text
+from sqlalchemy import ClauseElement, CursorResult, Executable, Table, create_engine, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
@@ -72,6 +72,7 @@ class Postgres:
         )
         with _errors("connect to the target"):
             self._connection = engine.connect()
+        self._dialect = engine.dialect
         self._preparer = engine.dialect.identifier_preparer
         self._driver: psycopg.Connection[Any] = self._connection.connection.driver_connection  # type: ignore[assignment]
 
@@ -81,8 +82,7 @@ class Postgres:
     def __exit__(self, *_exc: object) -> None:
         # No ROLLBACK is sent: the server rolls back when the connection ends, even if it is stuck.
         with contextlib.suppress(Exception):
-            self._driver.close()
-        with contextlib.suppress(Exception):
+            self._connection.invalidate()
             self._connection.close()
 
     @property
@@ -104,9 +104,14 @@ class Postgres:
         self, statement: Executable, rows: list[dict[str, Any]] | None = None, **parameters: object
     ) -> CursorResult[Any]:
         """One statement, with parameters or, for many rows at once, with `rows`."""
+        log.debug("target_statement", sql=str(statement))
         with _errors("use the target"):
             result: CursorResult[Any] = self._connection.execute(statement, rows or parameters)
             return result
+
+    def sql_of(self, element: ClauseElement) -> str:
+        """The element as SQL text."""
+        return str(element.compile(dialect=self._dialect))
 
     def name_of(self, table: Table) -> str:
         """The table's name as SQL text, quoted where it must be."""

@@ -2,6 +2,7 @@
 
 import sys
 import time
+from typing import Self
 
 import structlog
 from tqdm import tqdm
@@ -28,7 +29,7 @@ class Progress:
             disable=not sys.stderr.isatty(),
         )
 
-    def __enter__(self) -> "Progress":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_exc: object) -> None:

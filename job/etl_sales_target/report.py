@@ -74,14 +74,6 @@ class Report:
             for entry in plan.reloads[:_LISTED_PERIODS]
         ]
 
-    def plan_fields(self) -> dict[str, Any]:
-        """What the log says of the plan."""
-        return {
-            "periods": self.periods,
-            "rows_source": self.rows_source,
-            "rows_to_delete": sum(entry["rows_deleted"] for entry in self.reloaded),
-        }
-
     def restart(self) -> None:
         """Forgets the last attempt, but not that there was one."""
         fresh = Report(

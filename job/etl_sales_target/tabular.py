@@ -29,20 +29,23 @@ def plan(found: Plan) -> str:
         (str(entry.period), entry.state.value, entry.rows_to_delete, entry.rows_to_copy)
         for entry in found.reloads
     ]
-    unchanged = found.states[State.UNCHANGED]
-    return "\n\n".join(
-        [
-            *([_table(lines, ["period", "state", "rows to delete", "rows to copy"])] * bool(lines)),
-            f"{len(lines)} periods to reload, {unchanged} unchanged: "
-            f"{found.rows_to_delete} rows to delete, {found.rows_to_copy} to copy.",
-        ]
+    summary = (
+        f"{len(lines)} periods to reload, {found.states[State.UNCHANGED]} unchanged: "
+        f"{found.rows_to_delete} rows to delete, {found.rows_to_copy} to copy."
     )
+    if not lines:
+        return summary
+    return f"{_table(lines, ['period', 'state', 'rows to delete', 'rows to copy'])}\n\n{summary}"
 
 
 def verification(found: Verification) -> str:
     """What differs, or that nothing does."""
     if found.is_equal:
-        how = "row by row" if found.only_in_source else "by count, non-null counts and sums"
+        how = (
+            "row by row"
+            if found.only_in_source is not None
+            else "by count, non-null counts and sums"
+        )
         return f"Equal: {found.periods} periods, {found.rows} rows, compared {how}."
     parts = []
     if found.mismatches:

@@ -3,6 +3,9 @@
 import os
 import socket
 import struct
+from pathlib import Path
+
+_DESCRIPTORS = Path("/proc/self/fd")
 
 # struct tcp_info (linux/tcp.h): __u64 tcpi_bytes_received
 _BYTES_RECEIVED = struct.Struct("=Q")
@@ -11,15 +14,7 @@ _BYTES_RECEIVED_OFFSET = 128
 
 def open_sockets() -> set[int]:
     """The file descriptors of this process that are sockets."""
-    folder = "/proc/self/fd"
-    sockets = set()
-    for name in os.listdir(folder) if os.path.isdir(folder) else ():
-        try:
-            if os.readlink(f"{folder}/{name}").startswith("socket:"):
-                sockets.add(int(name))
-        except FileNotFoundError:  # the descriptor of the listing itself
-            continue
-    return sockets
+    return {int(link.name) for link in _DESCRIPTORS.glob("*") if link.is_socket()}
 
 
 def bytes_received(descriptors: set[int]) -> int | None:
