@@ -53,7 +53,7 @@ class Job:
             mode=choose_mode(settings, oracle),
         )
 
-    def load(self, request: Request) -> None:
+    def load(self, request: Request) -> Report:
         """Loads, tries again what is temporary, and leaves a report, however it ends."""
         report = self._report(request)
         log.info("run_started", mode=report.mode, source=report.source, target=report.target)
@@ -68,7 +68,8 @@ class Job:
                 if isinstance(error, JobError):
                     error.fields.setdefault("phase", report.phase)
                 raise
-        log.info("run_finished", **report.as_json())
+        log.info("run_finished", **report.summary())
+        return report
 
     def _attempt(self, request: Request, report: Report) -> None:
         with self._open_postgres() as postgres:

@@ -104,6 +104,15 @@ class Report:
         self.finished_at = datetime.datetime.now(datetime.UTC)
         self.seconds = round((self.finished_at - self.started_at).total_seconds(), 3)
 
+    def summary(self) -> dict[str, Any]:
+        """The report in a log line's length: what is known, without the list of periods."""
+        details = {"reloaded", "exit_code"}
+        return {
+            key: value
+            for key, value in self.as_json().items()
+            if key not in details and value not in (None, [])
+        }
+
     def as_json(self) -> dict[str, Any]:
         """The document: times in ISO 8601, everything else as it is."""
         return {

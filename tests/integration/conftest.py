@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 import psycopg
 import pytest
+from oracle_standin import OracleStandin
 from sources import COLUMNS, OracleSource, SourceDatabase, SourceRow, StandinSource, ordered
 
 from etl_sales_target import connections
@@ -76,10 +77,27 @@ class TargetDatabase:
         with psycopg.connect(self.url) as connection:
             return ordered(connection.execute(f"SELECT {COLUMNS} FROM mb.sales_target".encode()))
 
-    def exists(self) -> bool:
+    def query(self, statement: str) -> list[tuple]:
         with psycopg.connect(self.url) as connection:
-            found = connection.execute("SELECT to_regclass('mb.sales_target')").fetchone()
-        return found is not None and found[0] is not None
+            return connection.execute(statement.encode()).fetchall()
+
+    def exists(self) -> bool:
+        return self.query("SELECT to_regclass('mb.sales_target')") != [(None,)]
+
+    def last_run(self, *columns: str) -> tuple:
+        """These columns of the ledger's last run."""
+        return self.query(
+            f"SELECT {', '.join(columns)} FROM mb.etl_sales_target_runs"
+            " ORDER BY started_at DESC LIMIT 1"
+        )[0]
+
+
+@pytest.fixture
+def standin(standin: OracleStandin) -> OracleStandin:
+    """The stand-in itself, for what a test does to no real Oracle: there the test is skipped."""
+    if ORACLE_TEST_CONN:
+        pytest.skip("does to the source what only the stand-in allows")
+    return standin
 
 
 @pytest.fixture
@@ -110,6 +128,7 @@ def job(source: SourceDatabase, target: TargetDatabase) -> Job:
             "ETL_SOURCE_TABLE": source.table,
             "ETL_LOG_FORMAT": "json",
             "ETL_CONNECT_TIMEOUT_SECONDS": "5",
+            "ETL_RETRY_SECONDS": "0",
         }
     )
 
