@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 import structlog
 
-from etl_sales_target import __version__, logs, signals
+from etl_sales_target import logs, signals
 from etl_sales_target.errors import JobError
 
 if TYPE_CHECKING:
@@ -44,8 +44,25 @@ _allow_shrink = click.option(
 )
 
 
+def _print_versions(ctx: click.Context, _param: click.Parameter, value: bool) -> None:  # noqa: FBT001
+    if not value:
+        return
+    from etl_sales_target import versions  # noqa: PLC0415
+
+    for line in versions.lines():
+        click.echo(line)
+    ctx.exit()
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="etl-sales-target")
+@click.option(
+    "--version",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_print_versions,
+    help="Print the versions of the job, the driver and Oracle's client library.",
+)
 def cli() -> None:
     """Keeps a PostgreSQL table equal to an Oracle table.
 

@@ -29,13 +29,18 @@ def choose_mode(settings: Settings, parameters: OracleParameters) -> DriverMode:
     elif parameters.thick_mode is not None:
         thick, reason = parameters.thick_mode, "the connection's thick_mode"
     else:
-        thick = bool(_libraries(client_dir))
+        thick = is_in(client_dir)
         reason = f"{_LIBRARY} is {'' if thick else 'not '}in {client_dir}"
     return DriverMode(
         client_dir=client_dir if thick else None,
         config_dir=parameters.thick_mode_config_dir,
         reason=reason,
     )
+
+
+def is_in(client_dir: Path) -> bool:
+    """Whether the folder holds a client library, in whatever state."""
+    return bool(_libraries(client_dir))
 
 
 def validate(client_dir: Path) -> Path:
@@ -63,6 +68,13 @@ def validate(client_dir: Path) -> Path:
             f"{library} cannot be loaded: {error}.", remedy=_loading_remedy(client_dir, str(error))
         ) from error
     return library
+
+
+def version(library: Path) -> str:
+    """What the library says of itself, such as 19.28.0.0.0. It must be one that loads."""
+    parts = [ctypes.c_int() for _ in range(5)]
+    ctypes.CDLL(str(library)).OCIClientVersion(*map(ctypes.byref, parts))
+    return ".".join(str(part.value) for part in parts)
 
 
 def _libraries(client_dir: Path) -> list[Path]:
