@@ -12,9 +12,22 @@ COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 \
 	--generate-hashes --no-header --no-emit-index-url $(UPGRADE)
 WITH_TESTS := PYTHONPATH=tests $(VENV)/bin/python
 
+# The image: TARGET=instantclient has Oracle's client inside, TARGET=thin does without.
+DOCKER ?= docker
+IMAGE ?= etl-sales-target
+TARGET ?= instantclient
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+REVISION = $(shell git describe --always --dirty --abbrev=40 --exclude '*' 2>/dev/null || echo unknown)
+TAG := $(VERSION)$(if $(filter thin,$(TARGET)),-thin)
+# The build uses the package index and trusts the certificates that this machine does.
+INDEX := $(firstword $(foreach name,UV_DEFAULT_INDEX UV_INDEX_URL PIP_INDEX_URL,$(if $($(name)),$(name))))
+CA_BUNDLE ?= $(firstword $(SSL_CERT_FILE) $(wildcard /etc/ssl/certs/ca-certificates.crt))
+
+comma := ,
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo databases test lint format lock bench airflow-test clean $(AIRFLOWS:%=test-%)
+.PHONY: help setup demo databases test lint format lock bench airflow-test image clean $(AIRFLOWS:%=test-%)
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,6 +69,16 @@ airflow-test: $(AIRFLOWS:%=test-%) ## Run the tests that need Airflow, in enviro
 # The folder's own conftest only: the others need what these environments do not have.
 $(AIRFLOWS:%=test-%): test-%: .venv-%/ready
 	.venv-$*/bin/python -m pytest --confcutdir=tests/airflow tests/airflow
+
+image: ## Build the image (TARGET=thin: without Oracle's client)
+	DOCKER_BUILDKIT=1 $(DOCKER) build $(DOCKER_BUILD_OPTIONS) --file docker/Dockerfile \
+		--target $(TARGET) --tag $(IMAGE):$(TAG) \
+		--build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION) \
+		$(foreach name,BASE_IMAGE INSTANTCLIENT_VERSION INSTANTCLIENT_SHA256,\
+			$(if $($(name)),--build-arg $(name)=$($(name)))) \
+		$(if $(INDEX),--secret id=index_url$(comma)env=$(INDEX)) \
+		$(if $(CA_BUNDLE),--secret id=ca_bundle$(comma)src=$(CA_BUNDLE)) \
+		.
 
 clean: ## Remove the environments and all caches
 	rm -rf $(VENV) $(AIRFLOWS:%=.venv-%) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
