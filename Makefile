@@ -27,7 +27,7 @@ comma := ,
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo databases test lint format lock bench airflow-test image clean $(AIRFLOWS:%=test-%)
+.PHONY: help setup demo databases test lint format lock bench chart-table airflow-test image clean $(AIRFLOWS:%=test-%)
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,6 +60,9 @@ lock: $(VENV)/uv-ready ## Lock the requirements anew (UPGRADE=--upgrade for newe
 	for name in $(AIRFLOWS); do \
 		$(COMPILE) requirements/$$name.in --output-file requirements/$$name.txt || exit 1; \
 	done
+
+chart-table: setup ## Write the table of values in the chart's README from values.yaml
+	$(VENV)/bin/python helm/values_table.py
 
 bench: setup ## Measure the job against a raw COPY (BENCH_ROWS=1000000)
 	@$(WITH_TESTS) -m benchmark --rows $(BENCH_ROWS)

@@ -1,0 +1,102 @@
+{{/*
+The pod, once for the PodTemplate, the CronJob and the test.
+Takes a dict: `root`, the chart's context, and `args`, the arguments of etl-sales-target.
+*/}}
+{{- define "etl-sales-target.pod" -}}
+{{- $name := .root.Chart.Name }}
+{{- $args := .args }}
+{{- with .root -}}
+metadata:
+  labels:
+    {{- include "etl-sales-target.selectorLabels" . | nindent 4 }}
+    {{- with .Values.podLabels }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+  {{- with .Values.podAnnotations }}
+  annotations:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+spec:
+  restartPolicy: Never
+  serviceAccountName: {{ include "etl-sales-target.serviceAccountName" . }}
+  automountServiceAccountToken: false
+  enableServiceLinks: false
+  terminationGracePeriodSeconds: {{ .Values.terminationGracePeriodSeconds }}
+  {{- with .Values.podSecurityContext }}
+  securityContext:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- with .Values.imagePullSecrets }}
+  imagePullSecrets:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- with .Values.nodeSelector }}
+  nodeSelector:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- with .Values.tolerations }}
+  tolerations:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- with .Values.affinity }}
+  affinity:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- with .Values.priorityClassName }}
+  priorityClassName: {{ . }}
+  {{- end }}
+  {{- with .Values.hostAliases }}
+  hostAliases:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- if .Values.hostNetwork }}
+  hostNetwork: true
+  dnsPolicy: ClusterFirstWithHostNet
+  {{- end }}
+  containers:
+    - name: {{ $name }}
+      image: {{ include "etl-sales-target.image" . }}
+      imagePullPolicy: {{ .Values.image.pullPolicy }}
+      args: {{ toJson $args }}
+      envFrom:
+        - configMapRef:
+            name: {{ include "etl-sales-target.fullname" . }}
+      {{- with .Values.resources }}
+      resources:
+        {{- toYaml . | nindent 8 }}
+      {{- end }}
+      {{- with .Values.containerSecurityContext }}
+      securityContext:
+        {{- toYaml . | nindent 8 }}
+      {{- end }}
+      # The job writes one line when it fails; where it could not, its last log lines stand in.
+      terminationMessagePolicy: FallbackToLogsOnError
+      volumeMounts:
+        - name: connections
+          mountPath: {{ .Values.settings.ETL_CONNECTIONS_DIR }}
+          readOnly: true
+        - name: tmp
+          mountPath: /tmp
+        {{- with .Values.extraVolumeMounts }}
+        {{- toYaml . | nindent 8 }}
+        {{- end }}
+  volumes:
+    - name: connections
+      secret:
+        secretName: {{ include "etl-sales-target.connectionsSecretName" . }}
+        defaultMode: 0440
+        # Where it is missing the job itself says so, at once; the kubelet would wait for it.
+        optional: true
+        items:
+          - key: AIRFLOW_CONN_ORACLE_CONN_ID
+            path: AIRFLOW_CONN_ORACLE_CONN_ID
+          - key: AIRFLOW_CONN_POSTGRES_CONN_ID
+            path: AIRFLOW_CONN_POSTGRES_CONN_ID
+    - name: tmp
+      emptyDir:
+        sizeLimit: {{ .Values.tmpSizeLimit }}
+    {{- with .Values.extraVolumes }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+{{- end }}
+{{- end }}
