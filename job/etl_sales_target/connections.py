@@ -33,6 +33,7 @@ _ORACLE_EXTRAS = (
     "https_proxy_port",
     "pool_name",
     "protocol",
+    "purity",
     "retry_count",
     "retry_delay",
     "ssl_server_cert_dn",
@@ -58,7 +59,7 @@ _AIRFLOW_POSTGRES_EXTRAS = {
     "workgroup-name",
 }
 
-_BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
+_BOOLEANS = {"true": True, "false": False}
 
 
 @dataclass(frozen=True)

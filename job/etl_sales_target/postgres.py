@@ -218,12 +218,12 @@ def _errors(doing: str) -> Iterator[None]:
 
 
 def _named(error: psycopg.Error, doing: str) -> JobError:
-    said = " ".join(str(error).split())
+    said = " ".join(str(error).split()).removesuffix(".")
     code = error.sqlstate or classification.sqlstate_of_connection_failure(said)
     kind = classification.postgres(code)
     if "certificate" in said.lower() or "SSL" in said:
         kind = classification.TLS
-    message = f"PostgreSQL: could not {doing}: {said}"
+    message = f"PostgreSQL: could not {doing}: {said}."
     if kind is None:
         temporary = isinstance(error, psycopg.OperationalError)
         return (TemporaryError if temporary else JobError)(message, code=code)

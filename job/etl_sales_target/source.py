@@ -27,6 +27,8 @@ from etl_sales_target.settings import Settings
 log = structlog.get_logger()
 
 _CODE = re.compile(r"\b(?:ORA|DPY|DPI)-\d{4,5}\b")
+# The driver ends its messages with an address that leads to no more than the code says.
+_HELP = re.compile(r"\s*Help: https://\S+")
 
 # Bounds the length of one statement's WHERE; each further group is one more query.
 _PERIODS_A_QUERY = 200
@@ -238,14 +240,14 @@ def oracle_errors(doing: str) -> Iterator[None]:
 
 
 def _named(error: oracledb.Error, doing: str) -> JobError:
-    text = str(error)
+    text = " ".join(_HELP.sub("", str(error)).split()).removesuffix(".")
     codes = _CODE.findall(text)
     # The last known code is the cause: the driver and Oracle both print the outermost first.
     code = next((code for code in reversed(codes) if classification.oracle(code)), None)
     kind = classification.oracle(code)
     if "certificate" in text.lower():
         kind = classification.TLS
-    message = f"Oracle: could not {doing}: {' '.join(text.split())}"
+    message = f"Oracle: could not {doing}: {text}."
     code = code or next(iter(codes), None)
     if kind is None:
         temporary = isinstance(error, oracledb.OperationalError)

@@ -82,7 +82,7 @@ class Target:
 
     def counts(self) -> dict[Period, int]:
         """Each period's rows."""
-        return tables.read_counts(self._postgres.execute(tables.counts(self.table)).tuples())
+        return tables.read_counts(self._postgres.execute(tables.counts(self.table)))
 
     def count(self) -> int:
         """The rows of the whole table."""
@@ -92,7 +92,7 @@ class Target:
     def figures(self, periods: Sequence[Period] | None = None) -> Mapping[Period, Figures]:
         """The rows, non-null counts and sums of these periods (None: of all)."""
         statement = tables.figures(self.table, periods)
-        return tables.read_figures(self._postgres.execute(statement).tuples())
+        return tables.read_figures(self._postgres.execute(statement))
 
     def delete(self, periods: Sequence[Period] | None) -> int:
         """Deletes all rows of these periods (None: of the table); returns how many."""

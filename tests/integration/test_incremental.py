@@ -1,0 +1,265 @@
+"""What a run reloads, and what it leaves alone."""
+
+import json
+
+import pytest
+from integration.conftest import Job, Result, TargetDatabase
+from sources import SourceDatabase
+
+
+@pytest.fixture
+def loaded(job: Job, small_source: SourceDatabase, target: TargetDatabase) -> SourceDatabase:
+    """A source of 12 months with two rows each, and a target that equals it."""
+    assert job("run").exit_code == 0
+    return small_source
+
+
+def reloaded(target: TargetDatabase) -> dict[str, str]:
+    """The periods that the last run reloaded, each with its state."""
+    (report,) = target.last_run("report")
+    return {entry["period"]: entry["state"] for entry in report["reloaded"]}
+
+
+def versions(target: TargetDatabase, where: str) -> list[tuple]:
+    """Where these rows lie and who wrote them: changed by any rewrite."""
+    return sorted(target.query(f"SELECT ctid::text, xmin::text FROM mb.sales_target WHERE {where}"))
+
+
+@pytest.mark.parametrize(
+    ("edits", "expected"),
+    [
+        pytest.param(["UPDATE {table} SET target_amount = -1 WHERE id = 14"], ["changed"], id="edit"),
+        pytest.param(["UPDATE {table} SET id = 100 WHERE id = 14"], ["changed"], id="renumbered"),
+        pytest.param(["DELETE FROM {table} WHERE id = 14"], ["changed"], id="delete"),
+        pytest.param(["DELETE FROM {table} WHERE target_month = 3"], ["vanished"], id="vanished"),
+        pytest.param(["INSERT INTO {table} VALUES (99, 1, 3, 2024, 1)"], ["changed"], id="insert"),
+        pytest.param(
+            ["INSERT INTO {table} SELECT * FROM {table} WHERE id = 14"], ["changed"], id="duplicate"
+        ),
+        pytest.param(
+            ["INSERT INTO {table} VALUES (99, 1, 3, 2031, 1)"], ["new"], id="another year"
+        ),
+        pytest.param(
+            ["INSERT INTO {table} VALUES (99, 1, NULL, 2024, 1)"], ["new"], id="no month"
+        ),
+        pytest.param(
+            ["UPDATE {table} SET target_amount = NULL WHERE id = 14",
+             "UPDATE {table} SET target_amount = 14.25 WHERE id = 2"],
+            ["changed"],
+            id="two rows swap amounts",
+        ),
+        pytest.param(
+            ["UPDATE {table} SET product_id = 6 - product_id WHERE id IN (2, 14)"],
+            ["changed"],
+            id="an amount moves between products",
+        ),
+    ],
+)  # fmt: skip
+def test_only_the_touched_period_is_reloaded(
+    job: Job, loaded: SourceDatabase, target: TargetDatabase, edits, expected
+):
+    untouched = versions(target, "target_month <> 3")
+    for edit in edits:
+        loaded.execute(edit)
+
+    result = job("run")
+
+    assert result.exit_code == 0, result.stderr
+    assert target.rows() == loaded.rows()
+    assert list(reloaded(target).values()) == expected
+    assert untouched == versions(
+        target, "target_month <> 3 AND target_year = 2024 AND target_month IS NOT NULL"
+    )
+
+
+def test_a_row_that_moves_to_another_period_touches_both(
+    job: Job, loaded: SourceDatabase, target: TargetDatabase
+):
+    loaded.execute("UPDATE {table} SET target_month = 4 WHERE id = 14")
+
+    job("run")
+
+    assert reloaded(target) == {"2024-03": "changed", "2024-04": "changed"}
+    assert target.rows() == loaded.rows()
+
+
+def test_a_period_that_somebody_meddled_with_is_reloaded_and_named(
+    job: Job, loaded: SourceDatabase, target: TargetDatabase
+):
+    target.execute("DELETE FROM mb.sales_target WHERE id = 14")
+    target.execute("INSERT INTO mb.sales_target VALUES (1, 1, 1, 1999, 1)")
+
+    assert job("run").exit_code == 0
+
+    assert reloaded(target) == {"1999-01": "vanished", "2024-03": "meddled"}
+    assert target.rows() == loaded.rows()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE mb.etl_sales_target_receipts SET recipe = 'of an older job'",
+        "DELETE FROM mb.etl_sales_target_receipts",
+    ],
+)
+def test_without_a_valid_receipt_everything_is_reloaded(
+    job: Job, loaded: SourceDatabase, target: TargetDatabase, change
+):
+    target.execute(change)
+
+    job("run")
+
+    assert set(reloaded(target).values()) == {"new"}
+    assert len(reloaded(target)) == 12
+    assert target.rows() == loaded.rows()
+
+
+def test_another_source_table_invalidates_the_receipts(
+    job: Job, loaded: SourceDatabase, target: TargetDatabase
+):
+    table = loaded.table + "_2"
+    loaded.execute(f"CREATE TABLE {table} AS SELECT * FROM {{table}}")
+
+    result = job("run", ETL_SOURCE_TABLE=table)
+
+    assert result.event("run_finished")["periods"]["new"] == 12
+
+
+def test_one_large_and_one_small_period(job: Job, source: SourceDatabase, target: TargetDatabase):
+    source.insert((n, 1, 1, 2024, n) for n in range(50_000))
+    source.insert([(0, 1, 2, 2024, 1)])
+    job("run")
+    source.execute("UPDATE {table} SET target_amount = 3 WHERE target_month = 2")
+
+    result = job("run")
+
+    assert result.event("run_finished")["rows_copied"] == 1
+    assert target.rows() == source.rows()
+
+
+def test_more_periods_than_one_query_takes(
+    job: Job, source: SourceDatabase, target: TargetDatabase
+):
+    source.insert((n, 1, n % 12 + 1, 1990 + n // 12, n) for n in range(500))
+    job("run")
+    source.execute("UPDATE {table} SET target_amount = 3 WHERE id < 450")
+
+    result = job("run")
+
+    assert result.event("run_finished")["rows_copied"] == 449  # The amount of id 3 was 3.
+    assert target.rows() == source.rows()
+
+
+# Guards -----------------------------------------------------------------------------------------
+
+
+def refused(result: Result, target: TargetDatabase, rows: list) -> dict:
+    assert result.exit_code == 65, result.stderr
+    assert target.rows() == rows
+    assert target.last_run("outcome", "exit_code") == ("failed", 65)
+    return result.failure
+
+
+def test_an_empty_source_is_refused(job: Job, loaded: SourceDatabase, target: TargetDatabase):
+    rows = target.rows()
+    loaded.execute("DELETE FROM {table}")
+
+    failure = refused(job("run"), target, rows)
+
+    assert failure["error"] == "The source is empty."
+    assert "--allow-shrink" in failure["remedy"]
+    assert job("run", "--allow-shrink").exit_code == 0
+    assert target.rows() == []
+
+
+def test_a_source_that_is_empty_from_the_start_is_refused(
+    job: Job, source: SourceDatabase, target: TargetDatabase
+):
+    assert job("run").exit_code == 65
+    assert not target.exists()
+
+
+def test_a_source_that_shrank_is_refused(job: Job, loaded: SourceDatabase, target: TargetDatabase):
+    rows = target.rows()
+    loaded.execute("DELETE FROM {table} WHERE id < 13")
+
+    failure = refused(job("run"), target, rows)
+
+    assert "from 24 to 11 rows" in failure["error"]
+    assert job("run", "--full").exit_code == 65
+    assert job("backfill", "--from", "2024-01", "--to", "2024-02").exit_code == 65
+    assert job("run", ETL_MAX_SHRINK_PERCENT="60").exit_code == 0
+    assert target.rows() == loaded.rows()
+
+
+def test_what_is_odd_in_the_source_is_a_warning(
+    job: Job, source: SourceDatabase, target: TargetDatabase
+):
+    source.insert([(1, 1, 1, 2024, 1), (1, 1, 13, 2024, 1), (None, 1, None, 2024, 1)])
+
+    result = job("run")
+
+    warnings = [event["warning"] for event in result.events if event["event"] == "source_data"]
+    assert warnings == [
+        "1 rows repeat the id of another row.",
+        "1 rows have no id.",
+        "1 rows have no target_month.",
+        "1 rows have a month outside 1-12: 13.",
+    ]
+    assert target.last_run("report->'warnings'") == (warnings,)
+    assert result.exit_code == 0
+
+
+# The plan ---------------------------------------------------------------------------------------
+
+
+def test_dry_run_prints_the_plan_and_writes_nothing(
+    job: Job, loaded: SourceDatabase, target: TargetDatabase
+):
+    loaded.execute("UPDATE {table} SET target_amount = 0 WHERE id = 14")
+    loaded.execute("INSERT INTO {table} VALUES (99, 1, NULL, NULL, 1)")
+    before = target.rows(), target.query("SELECT * FROM mb.etl_sales_target_runs")
+
+    result = job("run", "--dry-run")
+
+    assert result.exit_code == 0, result.stderr
+    lines = [line.split() for line in result.stdout.splitlines()]
+    assert ["2024-03", "changed", "2", "2"] in lines
+    assert ["NULL-NULL", "new", "0", "1"] in lines
+    assert result.stdout.splitlines()[-1] == (
+        "2 periods to reload, 11 unchanged: 2 rows to delete, 3 to copy."
+    )
+    assert (target.rows(), target.query("SELECT * FROM mb.etl_sales_target_runs")) == before
+
+
+def test_dry_run_of_the_first_run_leaves_an_empty_database(
+    job: Job, small_source: SourceDatabase, target: TargetDatabase
+):
+    result = job("run", "--dry-run")
+
+    assert "12 periods to reload" in result.stdout
+    assert target.query("SELECT to_regnamespace('mb')") == [(None,)]
+
+
+def test_dry_run_says_what_a_guard_would_refuse(
+    job: Job, loaded: SourceDatabase, target: TargetDatabase
+):
+    loaded.execute("DELETE FROM {table}")
+
+    result = job("run", "--dry-run")
+
+    assert result.exit_code == 65
+    assert "24 rows to delete" in result.stdout
+    assert job("run", "--dry-run", "--allow-shrink").exit_code == 0
+
+
+def test_the_report_stands_in_the_ledger(job: Job, loaded: SourceDatabase, target: TargetDatabase):
+    loaded.execute("UPDATE {table} SET target_amount = 0 WHERE id = 14")
+
+    job("run", ETL_RUN_BY="a test")
+
+    (report,) = target.last_run("report")
+    assert json.loads(json.dumps(report))["reloaded"] == [
+        {"period": "2024-03", "state": "changed", "rows_deleted": 2, "rows_copied": 2}
+    ]
+    assert report["started_by"] == "a test"

@@ -1,0 +1,159 @@
+"""What stands on record after a run, and after one that failed or was killed."""
+
+import threading
+
+from integration.conftest import Job, TargetDatabase
+from oracle_standin import OracleStandin
+from sources import SourceDatabase
+
+
+def test_a_run_is_on_record(job: Job, small_source: SourceDatabase, target: TargetDatabase):
+    job("run", ETL_RUN_BY="dag_run 7")
+
+    assert target.last_run(
+        "mode", "started_by", "outcome", "exit_code", "error", "rows_source", "rows_target",
+        "rows_copied", "rows_deleted", "periods_new", "source_table", "target_table",
+        "started_at <= snapshot + interval '1 second'", "snapshot <= finished_at",
+    ) == (
+        "run", "dag_run 7", "succeeded", 0, None, 24, 24,
+        24, 0, 12, "apps.khs_customers_trx_targets", "mb.sales_target",
+        True, True,
+    )  # fmt: skip
+    assert target.query(
+        "SELECT row_count, sums ->> 'target_amount', run_id = (SELECT max(run_id)"
+        " FROM mb.etl_sales_target_runs)"
+        " FROM mb.etl_sales_target_receipts WHERE period = '2024-03'"
+    ) == [(2, "14.25", True)]
+
+
+def test_a_failed_run_is_on_record_with_its_reason(
+    job: Job, small_source: SourceDatabase, target: TargetDatabase, standin: OracleStandin
+):
+    standin.faults.ora_error(1555, after_rows=10)
+
+    result = job("run", ETL_BATCH_ROWS="5")
+
+    assert result.exit_code == 75
+    assert target.last_run("outcome", "exit_code", "phase", "error_code", "error") == (
+        "failed", 75, "copy", "ORA-01555", result.failure["error"],
+    )  # fmt: skip
+    assert result.failure["phase"] == "copy"
+    assert target.query("SELECT * FROM mb.etl_sales_target_receipts") == []
+
+
+def test_a_stopped_run_is_on_record(
+    job: Job, small_source: SourceDatabase, target: TargetDatabase, standin: OracleStandin
+):
+    process = start_and_wait_for_rows(job, standin)
+
+    process.terminate()
+    process.communicate(timeout=20)
+
+    assert target.last_run("outcome", "exit_code", "error") == (
+        "failed", 143, "Stopped by SIGTERM; nothing was committed.",
+    )  # fmt: skip
+
+
+def test_a_killed_run_is_found_by_the_next_one(
+    job: Job, small_source: SourceDatabase, target: TargetDatabase, standin: OracleStandin
+):
+    process = start_and_wait_for_rows(job, standin)
+    process.kill()
+    process.communicate()
+    assert target.last_run("outcome") == ("running",)
+    ((killed,),) = target.query("SELECT run_id FROM mb.etl_sales_target_runs")
+    standin.faults.clear()
+
+    result = job("run")
+
+    assert result.event("run_finished")["abandoned_runs"] == [killed]
+    outcomes = "SELECT outcome FROM mb.etl_sales_target_runs ORDER BY started_at"
+    assert target.query(outcomes) == [("abandoned",), ("succeeded",)]
+
+
+def test_a_run_beside_a_load_is_on_record_and_leaves_it_alone(
+    job: Job, small_source: SourceDatabase, target: TargetDatabase, standin: OracleStandin
+):
+    process = start_and_wait_for_rows(job, standin)
+
+    second = job("run")
+    running = target.query("SELECT outcome FROM mb.etl_sales_target_runs ORDER BY started_at")
+    standin.faults.clear()
+    process.communicate(timeout=60)
+
+    assert second.exit_code == 75
+    assert running == [("running",), ("failed",)]
+    assert target.query(
+        "SELECT outcome FROM mb.etl_sales_target_runs ORDER BY started_at LIMIT 1"
+    ) == [("succeeded",)]
+
+
+def test_a_temporary_error_is_tried_again_from_a_new_snapshot(
+    job: Job, small_source: SourceDatabase, target: TargetDatabase, standin: OracleStandin
+):
+    edits = iter(["UPDATE {table} SET target_amount = 5 WHERE id = 14"])
+    standin.faults.before_fetch(
+        lambda _rows: small_source.execute(next(edits, "DELETE FROM {table} WHERE id = -1"))
+    )
+    standin.faults.ora_error(1555, after_rows=10)
+
+    result = job("run", ETL_BATCH_ROWS="5", ETL_RETRY_SECONDS="30")
+
+    assert result.exit_code == 0, result.stderr
+    assert result.event("retry_scheduled")["code"] == "ORA-01555"
+    assert target.last_run("outcome", "retries", "error") == ("succeeded", 1, None)
+    assert target.rows() == small_source.rows()
+
+
+def test_retries_end(job: Job, small_source: SourceDatabase, standin: OracleStandin):
+    standin.faults.refuse_connections(12514)
+
+    result = job("run", ETL_RETRY_SECONDS="4")
+
+    assert result.exit_code == 75
+    pauses = [e["pause_seconds"] for e in result.events if e["event"] == "retry_scheduled"]
+    assert pauses == sorted(pauses)
+    assert 1 <= sum(pauses) <= 4
+
+
+def test_an_older_layout_is_upgraded(
+    job: Job, small_source: SourceDatabase, target: TargetDatabase
+):
+    job("run")
+    target.execute("""
+        ALTER TABLE mb.etl_sales_target_runs DROP COLUMN retries, DROP COLUMN periods_meddled;
+        ALTER TABLE mb.etl_sales_target_receipts ADD COLUMN of_a_newer_job text
+    """)
+
+    result = job("run")
+
+    assert result.exit_code == 0, result.stderr
+    created = [event["name"] for event in result.events if event["event"] == "created"]
+    assert sorted(created) == [
+        "etl_sales_target_runs.periods_meddled", "etl_sales_target_runs.retries",
+    ]  # fmt: skip
+    assert target.last_run("retries", "periods_meddled") == (0, 0)
+
+
+def test_runs_shows_the_ledger(job: Job, small_source: SourceDatabase):
+    assert job("runs").exit_code == 69
+    job("run")
+    job("run", "--full")
+
+    lines = job("runs").stdout.splitlines()
+    last = job("runs", "--last", "1").stdout.splitlines()
+
+    assert "mode" in lines[0]
+    assert [line.split()[2] for line in lines[2:]] == ["full", "run"]
+    assert len(last) == 3
+    assert last[2] == lines[2]
+
+
+def start_and_wait_for_rows(job: Job, standin: OracleStandin):
+    """A run that has sent rows and has more to come."""
+    reached = threading.Event()
+    standin.faults.before_fetch(lambda rows: reached.set() if rows >= 10 else None)
+    standin.faults.delay(fetch=0.7)
+    process = job.start("run", ETL_BATCH_ROWS="5")
+    assert reached.wait(30)
+    return process

@@ -1,0 +1,146 @@
+"""Many runs between random edits: the target is the source after each, and nothing else moved."""
+
+from decimal import Decimal
+
+import psycopg
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
+from integration.conftest import Job, TargetDatabase
+from integration.inprocess import load
+from sources import SourceDatabase
+
+COLUMNS = ("id", "product_id", "target_month", "target_year", "target_amount")
+
+small = st.one_of(st.none(), st.integers(0, 3).map(Decimal))
+years = st.one_of(st.none(), st.sampled_from([Decimal(2023), Decimal(2024)]))
+months = st.one_of(st.none(), st.sampled_from([Decimal(n) for n in (1, 2, 12, 13)]))
+rows = st.tuples(small, small, months, years, small)
+
+
+def literal(value: Decimal | None) -> str:
+    return "NULL" if value is None else str(value)
+
+
+def is_equal(column: str, value: Decimal | None) -> str:
+    return f"{column} IS NULL" if value is None else f"{column} = {value}"
+
+
+def period_is(month: Decimal | None, year: Decimal | None) -> str:
+    return f"{is_equal('target_month', month)} AND {is_equal('target_year', year)}"
+
+
+def by_period(rows) -> dict[tuple, list[tuple]]:
+    periods: dict[tuple, list[tuple]] = {}
+    for row in rows:
+        periods.setdefault((row[2], row[3]), []).append(row)
+    return periods
+
+
+class RandomEdits(RuleBasedStateMachine):
+    """What anybody may do to the source between two runs, and to the target behind our back."""
+
+    job: Job
+    source: SourceDatabase
+    target: TargetDatabase
+
+    inserted = Bundle("inserted")
+
+    @initialize()
+    def begin(self):
+        self.source.execute("DELETE FROM {table}")
+        load(self.job.environ)
+        self.loaded = by_period(self.source.rows())
+        self.meddled: set[tuple] = set()
+
+    @rule(target=inserted, row=rows, times=st.integers(1, 2))
+    def insert(self, row, times):
+        self.source.insert([row] * times)
+        return row
+
+    @rule(row=inserted)
+    def delete(self, row):
+        conditions = map(is_equal, COLUMNS, row)
+        self.source.execute(f"DELETE FROM {{table}} WHERE {' AND '.join(conditions)}")
+
+    @rule(row=inserted, amount=small)
+    def change_amount(self, row, amount):
+        self.source.execute(
+            f"UPDATE {{table}} SET target_amount = {literal(amount)} WHERE {period_is(*row[2:4])}"
+            f" AND {is_equal('id', row[0])}"
+        )
+
+    @rule(month=months, year=years)
+    def period_vanishes(self, month, year):
+        self.source.execute(f"DELETE FROM {{table}} WHERE {period_is(month, year)}")
+
+    @rule(month=months, year=years, to_month=months, to_year=years)
+    def period_moves(self, month, year, to_month, to_year):
+        self.source.execute(
+            f"UPDATE {{table}} SET target_month = {literal(to_month)},"
+            f" target_year = {literal(to_year)} WHERE {period_is(month, year)}"
+        )
+
+    @rule(month=months, year=years)
+    def amounts_turn_round(self, month, year):
+        """Keeps count and sum of a period whose amounts are 0 to 3 in pairs."""
+        self.source.execute(
+            f"UPDATE {{table}} SET target_amount = 3 - target_amount WHERE {period_is(month, year)}"
+        )
+
+    @rule(month=months, year=years)
+    def meddle(self, month, year):
+        self.target.execute(
+            f"INSERT INTO mb.sales_target VALUES (9, 9, {literal(month)}, {literal(year)}, 9)"
+        )
+        self.meddled.add((month, year))
+
+    @rule(full=st.booleans())
+    def run(self, full):
+        before = self._versions()
+        report = load(self.job.environ, full=full)
+
+        now = by_period(self.source.rows())
+        touched = self.meddled | {
+            period
+            for period in self.loaded.keys() | now.keys()
+            if self.loaded.get(period) != now.get(period)
+        }
+        assert by_period(self.target.rows()) == now
+        if not full:
+            assert sum(report.periods.values()) - report.periods["unchanged"] == len(touched)
+            after = self._versions()
+            assert {p: v for p, v in before.items() if p not in touched} == {
+                p: v for p, v in after.items() if p not in touched
+            }
+        self.loaded, self.meddled = now, set()
+
+    @invariant()
+    def one_receipt_a_period(self):
+        with psycopg.connect(self.target.url) as connection:
+            found = connection.execute(
+                "SELECT target_month, target_year, row_count FROM mb.etl_sales_target_receipts"
+            ).fetchall()
+        assert {(month, year): rows for month, year, rows in found} == {
+            period: len(rows) for period, rows in self.loaded.items()
+        }
+
+    def _versions(self) -> dict[tuple, list[tuple]]:
+        """Which transaction wrote each row, by period."""
+        found = self.target.query(
+            "SELECT target_month, target_year, ctid::text, xmin::text FROM mb.sales_target"
+            " ORDER BY ctid"
+        )
+        versions: dict[tuple, list[tuple]] = {}
+        for month, year, *version in found:
+            versions.setdefault((month, year), []).append(tuple(version))
+        return versions
+
+
+def test_random_edits(job: Job, source: SourceDatabase, target: TargetDatabase):
+    machine = type(
+        "RandomEditsHere", (RandomEdits,), {"job": job, "source": source, "target": target}
+    )
+    case = machine.TestCase
+    case.settings = settings(max_examples=20, stateful_step_count=25, deadline=None)
+    case().runTest()
