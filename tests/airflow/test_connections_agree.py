@@ -132,7 +132,7 @@ POSTGRES_EXTRAS = st.fixed_dictionaries(
         "hostaddr": IPV4 | IPV6,
         "sqlalchemy_scheme": st.just("postgresql+psycopg"),
         "aws_conn_id": WORD,
-        "iam": st.just(False),  # noqa: FBT003
+        "iam": st.just(False),
     },
 )
 
