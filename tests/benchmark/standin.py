@@ -32,7 +32,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     rows = parser.parse_args(arguments).rows
     with databases(rows) as both, _connect(both.source_uri) as connection:
         print(f"{rows:,} rows of {len(COLUMNS)} NUMBER columns; rows a second of the table")
-        print(f"{'query':10} {'first s':>8} {'first rows/s':>13} {'again s':>8} {'again rows/s':>13}")
+        print(
+            f"{'query':10} {'first s':>8} {'first rows/s':>13} {'again s':>8} {'again rows/s':>13}"
+        )
         for name, sql in QUERIES.items():
             first = _seconds(lambda sql=sql: _fetch(connection, sql))
             again = min(_seconds(lambda sql=sql: _fetch(connection, sql)) for _ in range(3))

@@ -13,7 +13,7 @@ from oracle_standin.dialect import parse
 from oracle_standin.errors import OraError
 from oracle_standin.faults import Faults
 from oracle_standin.messages import Column
-from oracle_standin.packets import Channel, Disconnected, Interrupted, Reader
+from oracle_standin.packets import BreakError, Channel, DisconnectedError, Reader
 from oracle_standin.requests import (
     BindType,
     Execute,
@@ -90,7 +90,7 @@ class Calls:
                 return self._status_after(self.store.rollback)
             case Function.PING:
                 return self._status_after(lambda: None)
-        raise Disconnected(f"function {code} is not understood")
+        raise DisconnectedError(f"function {code} is not understood")
 
     def close_cursors(self, ids: Sequence[int]) -> None:
         for cursor_id in ids:
@@ -134,7 +134,7 @@ class Calls:
 
     def _pause(self, seconds: float) -> None:
         if seconds and self._channel.has_input(seconds):
-            raise Interrupted
+            raise BreakError
 
     # -- execute -----------------------------------------------------------------------------
 
@@ -158,15 +158,20 @@ class Calls:
             return Cursor(request.sql, request.bind_types)
         cursor = self._cursors.get(request.cursor_id)
         if cursor is None:
-            raise OraError(1001, "invalid cursor")
+            raise OraError(1001)
         if request.bind_types:
             cursor.bind_types = request.bind_types
         return cursor
 
     def _remember(
-        self, request: Execute, cursor: Cursor, reply: bytes, rows: int = 0,
+        self,
+        request: Execute,
+        cursor: Cursor,
+        reply: bytes,
+        *,
+        rows: int = 0,
         error: OraError | None = None,
-    ) -> bytes:  # fmt: skip
+    ) -> bytes:
         if not request.cursor_id:
             request.cursor_id = self._free_id()
         self._cursors[request.cursor_id] = cursor
@@ -217,15 +222,17 @@ class Calls:
         except OraError:
             cursor.close()
             raise
-        return self._remember(request, cursor, reply + rows, cursor.result.sent, end)
+        return self._remember(request, cursor, reply + rows, rows=cursor.result.sent, error=end)
 
     def _change(self, request: Execute, cursor: Cursor) -> bytes:
+        if Option.BATCH_ERRORS in request.options:
+            raise OraError(3001, "unimplemented feature: batch errors")
         changed = 0
         for row in request.bind_rows or [[]]:
             changed += self.store.change(self._translate(cursor, row))
         if Option.COMMIT in request.options:
             self.store.commit()
-        return self._remember(request, cursor, b"", changed)
+        return self._remember(request, cursor, b"", rows=changed)
 
     # -- fetch -------------------------------------------------------------------------------
 

@@ -132,10 +132,8 @@ def decode_number(data: bytes) -> Decimal:
 def encode_date(value: dt.datetime) -> bytes:
     """Seven bytes: century + 100, year + 100, month, day, then hour, minute, second + 1."""
     century, year = divmod(value.year, 100)
-    return bytes(
-        [century + 100, year + 100, value.month, value.day]
-        + [value.hour + 1, value.minute + 1, value.second + 1]
-    )
+    day = bytes([century + 100, year + 100, value.month, value.day])
+    return day + bytes([value.hour + 1, value.minute + 1, value.second + 1])
 
 
 def encode_timestamp(value: dt.datetime) -> bytes:
@@ -153,7 +151,7 @@ def decode_date(data: bytes) -> dt.datetime:
     """A DATE or TIMESTAMP; a zone, which only 13-byte values have, is dropped."""
     century, year, month, day, hour, minute, second = data[:7]
     nanoseconds = struct.unpack(">I", data[7:11])[0] if len(data) >= 11 else 0
-    return dt.datetime(
+    return dt.datetime(  # noqa: DTZ001 - a DATE has no zone
         (century - 100) * 100 + year - 100,
         *(month, day, hour - 1, minute - 1, second - 1),
         nanoseconds // 1000,

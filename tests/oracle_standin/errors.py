@@ -20,9 +20,13 @@ MESSAGES = {
     600: "internal error code",
     900: "invalid SQL statement",
     904: "invalid identifier",
+    909: "invalid number of arguments",
+    911: "invalid character",
     923: "FROM keyword not found where expected",
     933: "SQL command not properly ended",
+    936: "missing expression",
     942: "table or view does not exist",
+    1001: "invalid cursor",
     1002: "fetch out of sequence",
     1008: "not all variables bound",
     1013: "user requested cancel of current operation",
@@ -41,14 +45,19 @@ MESSAGES = {
     28000: "the account is locked",
 }
 
+# What PostgreSQL cannot do for the stand-in, and what it can not tell apart, is ORA-03001.
+_UNIMPLEMENTED = 3001
+
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
 _CODE_OF_SQLSTATE = {
+    "0A000": (_UNIMPLEMENTED, None),
     "21000": (1427, "single-row subquery returns more than one row"),
     "22001": (12899, "value too large for column"),
     "22003": (1426, None),
     "22007": (1861, "literal does not match format string"),
     "22008": (1843, "not a valid month"),
     "22012": (1476, None),
+    "22023": (_UNIMPLEMENTED, None),
     "22P02": (1722, None),
     "23502": (1400, "cannot insert NULL"),
     "23503": (2291, "integrity constraint violated - parent key not found"),
@@ -59,8 +68,11 @@ _CODE_OF_SQLSTATE = {
     "40P01": (60, "deadlock detected while waiting for resource"),
     "42501": (1031, None),
     "42601": (933, None),
+    "42701": (957, "duplicate column name"),
     "42702": (918, "column ambiguously defined"),
     "42803": (979, "not a GROUP BY expression"),
+    "42725": (_UNIMPLEMENTED, None),
+    "42804": (932, "inconsistent datatypes"),
     "42P01": (942, None),
     "57014": (1013, None),
 }
@@ -70,16 +82,18 @@ def from_postgres(error: psycopg.Error) -> OraError:
     """The Oracle error that says what PostgreSQL's error says."""
     state = error.sqlstate or ""
     text = error.diag.message_primary or str(error)
-    if state == "42703":
+    if state == "42703" or "FROM-clause entry" in text:
         return OraError(904, f"{_identifier(text)}: invalid identifier")
     if state == "42883":
         dates = "timestamp" in text or "date" in text
         return OraError(932, f"inconsistent datatypes ({text})") if dates else OraError(1722)
     code, message = _CODE_OF_SQLSTATE.get(state, (600, f"internal error code ({state} {text})"))
+    if code == _UNIMPLEMENTED:
+        return OraError(code, f"unimplemented feature: {text}")
     return OraError(code, message)
 
 
 def _identifier(text: str) -> str:
-    found = re.search(r'column "?([^" ]+)"? ', text)
+    found = re.search(r'(?:column|table) "?([^" ]+)"?', text)
     name = found[1] if found else "?"
     return ".".join(f'"{part.upper()}"' for part in name.split("."))

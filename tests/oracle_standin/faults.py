@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from oracle_standin.errors import OraError
 
 
-@dataclass
-class Drop(Exception):
+class ConnectionDropError(Exception):
     """End the connection: with RST where `reset`, else with FIN."""
 
-    reset: bool = False
+    def __init__(self, *, reset: bool) -> None:
+        self.reset = reset
+        super().__init__("the connection is to end")
 
 
 @dataclass
@@ -65,7 +66,7 @@ class Faults:
         times: int | None = 1,
     ) -> None:
         """End the connection in place of an answer."""
-        self._add(_Fault(on, times, after_rows, Drop(reset)))
+        self._add(_Fault(on, times, after_rows, ConnectionDropError(reset=reset)))
 
     def delay(self, *, execute: float = 0, fetch: float = 0, on: str | None = None) -> None:
         """Add seconds to each execute and to each fetch."""

@@ -15,6 +15,8 @@ from oracle_standin.errors import OraError
 
 SCHEMA = "oracle_standin"
 _NUMBER_FORMATS = {"TM", "TM9"}
+_MAX_HASH = 2**32 - 1
+_INTEGER = re.compile(r"\(?(\d+)\)?::numeric")  # a literal or a bind
 _POINT_AND_COMMA = "NLS_NUMERIC_CHARACTERS='.,'"
 _DATE_FORMAT = re.compile(
     r"""(?:(?P<literal>"[^"\\]*")|YYYY|MM|DD|HH24|MI|SS|FF[1-6]|Q|IYYY|IW|[-/.:,; ])""",
@@ -38,12 +40,30 @@ def _installed(name: str) -> Call:
     return lambda arguments, _: f"{SCHEMA}.{name}({', '.join(arguments)})"
 
 
-def _builtin(name: str) -> Call:
-    return lambda arguments, _: f"pg_catalog.{name}({', '.join(arguments)})"
-
-
 def _coalesce(arguments: Arguments, _: Sequence[exp.Expression]) -> str:
     return f"coalesce({', '.join(arguments)})"
+
+
+def concat(arguments: Arguments, _: Sequence[exp.Expression] = ()) -> str:
+    """NULL is an empty text in it, and an empty answer is NULL."""
+    texts = ", ".join(f"{SCHEMA}.to_char({argument})" for argument in arguments)
+    return f"nullif(pg_catalog.concat({texts}), '')"
+
+
+def divide(arguments: Arguments) -> str:
+    """PostgreSQL's own operator gives about twenty digits only."""
+    return f"{SCHEMA}.divide({', '.join(arguments)})"
+
+
+def _ora_hash(arguments: Arguments, _: Sequence[exp.Expression]) -> str:
+    hashed, *numbers = arguments
+    bucket_and_seed = [str(_MAX_HASH), "0"]
+    for position, number in enumerate(numbers):
+        constant = _INTEGER.fullmatch(number)
+        if constant is None or int(constant[1]) > _MAX_HASH:
+            raise OraError(1428, f"argument '{number}' is out of range")
+        bucket_and_seed[position] = constant[1]
+    return f"{SCHEMA}.ora_hash({hashed}, {', '.join(bucket_and_seed)})"
 
 
 def _nvl2(arguments: Arguments, _: Sequence[exp.Expression]) -> str:
@@ -105,13 +125,13 @@ def _text(node: exp.Expression) -> str:
 
 
 _FUNCTIONS: dict[str, Function] = {
-    "ABS": Function(1, 1, _builtin("abs")),
+    "ABS": Function(1, 1, _installed("abs")),
     "BITAND": Function(2, 2, _installed("bitand")),
-    "CEIL": Function(1, 1, _builtin("ceil")),
+    "CEIL": Function(1, 1, _installed("ceil")),
     "COALESCE": Function(2, 100, _coalesce),
-    "CONCAT": Function(2, 2, _installed("concat")),
+    "CONCAT": Function(2, 2, concat),
     "DECODE": Function(3, 255, _decode),
-    "FLOOR": Function(1, 1, _builtin("floor")),
+    "FLOOR": Function(1, 1, _installed("floor")),
     "GREATEST": Function(1, 100, _extreme("greatest")),
     "LEAST": Function(1, 100, _extreme("least")),
     "LENGTH": Function(1, 1, _installed("length")),
@@ -120,10 +140,10 @@ _FUNCTIONS: dict[str, Function] = {
     "NULLIF": Function(2, 2, lambda arguments, _: f"nullif({', '.join(arguments)})"),
     "NVL": Function(2, 2, _coalesce),
     "NVL2": Function(3, 3, _nvl2),
-    "ORA_HASH": Function(1, 3, _installed("ora_hash")),
+    "ORA_HASH": Function(1, 3, _ora_hash),
     "POWER": Function(2, 2, _installed("power")),
     "ROUND": Function(1, 2, _installed("round")),
-    "SIGN": Function(1, 1, _builtin("sign")),
+    "SIGN": Function(1, 1, _installed("sign")),
     "SUBSTR": Function(2, 3, _installed("substr")),
     "TO_CHAR": Function(1, 3, _to_char),
     "TO_DATE": Function(2, 2, _to_date),
@@ -136,12 +156,20 @@ _FUNCTIONS: dict[str, Function] = {
 AGGREGATES = frozenset({"COUNT", "SUM", "MIN", "MAX", "AVG"})
 
 
+def aggregate(name: str, argument: str) -> str:
+    """`argument` may begin with DISTINCT."""
+    if name == "AVG":
+        return divide([f"SUM({argument})", f"COUNT({argument})"])
+    return f"{name}({argument})"
+
+
 def call(name: str, arguments: Arguments, nodes: Sequence[exp.Expression]) -> str:
     """The call of a function that is no aggregate."""
     function = _FUNCTIONS.get(name)
     if function is None:
         raise OraError(904, f'"{name}": invalid identifier')
     if not function.fewest <= len(nodes) <= function.most:
-        few = len(nodes) < function.fewest
-        raise OraError(938 if few else 939, f"not enough or too many arguments for {name}")
+        if len(nodes) < function.fewest:
+            raise OraError(938, f"not enough arguments for function {name}")
+        raise OraError(939, f"too many arguments for function {name}")
     return function.render(arguments, nodes)

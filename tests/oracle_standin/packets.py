@@ -33,11 +33,11 @@ class Marker(IntEnum):
     INTERRUPT = 3
 
 
-class Disconnected(Exception):
+class DisconnectedError(Exception):
     """The client is gone, or said that it goes."""
 
 
-class Interrupted(Exception):
+class BreakError(Exception):
     """The client sent a MARKER: it wants the current call to end."""
 
 
@@ -57,6 +57,8 @@ class Channel:
             (length,) = struct.unpack_from(">I", self._buffer)
         else:
             (length,) = struct.unpack_from(">H", self._buffer)
+        if length < _HEADER:
+            raise DisconnectedError("not a packet")
         kind = self._buffer[4]
         self._fill(length)
         body = bytes(self._buffer[_HEADER:length])
@@ -68,9 +70,9 @@ class Channel:
             try:
                 data = self.sock.recv(_RECEIVE)
             except (OSError, ssl.SSLError) as error:
-                raise Disconnected from error
+                raise DisconnectedError from error
             if not data:
-                raise Disconnected
+                raise DisconnectedError
             self._buffer += data
 
     def has_input(self, timeout: float = 0) -> bool:
@@ -80,7 +82,7 @@ class Channel:
         try:
             return bool(select.select([self.sock], [], [], timeout)[0])
         except (OSError, ValueError) as error:
-            raise Disconnected from error
+            raise DisconnectedError from error
 
     def send(self, kind: int, body: bytes) -> None:
         self._write(self._packet(kind, body))
@@ -104,7 +106,7 @@ class Channel:
         try:
             self.sock.sendall(data)
         except (OSError, ssl.SSLError) as error:
-            raise Disconnected from error
+            raise DisconnectedError from error
 
     def send_marker(self, kind: Marker) -> None:
         self.send(Packet.MARKER, bytes([1, 0, kind]))
@@ -121,9 +123,6 @@ class Reader:
     def discard(self) -> None:
         self._data, self._position = b"", 0
 
-    def at_end_of_packet(self) -> bool:
-        return self._position >= len(self._data)
-
     def raw(self, size: int) -> bytes:
         while len(self._data) - self._position < size:
             self._pull()
@@ -134,11 +133,11 @@ class Reader:
     def _pull(self) -> None:
         kind, body = self._channel.receive()
         if kind == Packet.MARKER:
-            raise Interrupted
+            raise BreakError
         if kind != Packet.DATA:
-            raise Disconnected
+            raise DisconnectedError
         if struct.unpack_from(">H", body)[0] & END_OF_FILE:
-            raise Disconnected
+            raise DisconnectedError
         self._data = self._data[self._position :] + body[_DATA_FLAGS:]
         self._position = 0
 

@@ -9,7 +9,7 @@ from enum import IntEnum, IntFlag
 from oracle_standin.codec import decode_date, decode_double, decode_number
 from oracle_standin.errors import OraError
 from oracle_standin.messages import OraType
-from oracle_standin.packets import Disconnected, Reader
+from oracle_standin.packets import DisconnectedError, Reader
 
 BindValue = Decimal | str | dt.datetime | float | bytes | None
 
@@ -154,7 +154,7 @@ def _read_bind_row(reader: Reader, types: Sequence[BindType]) -> list[bytes | No
         for position, bind in enumerate(types):
             if (bind.size > _MAX_INLINE_BIND) == is_long:
                 if bind.flags & _ARRAY_BIND:
-                    raise Disconnected("array binds are not understood")
+                    raise DisconnectedError("array binds are not understood")
                 row[position] = reader.clr()
     return row
 
@@ -184,7 +184,7 @@ def read_piggyback(reader: Reader, code: int) -> tuple[list[int], str | None]:
     if code == Piggyback.END_TO_END:
         _skip_end_to_end(reader)
         return [], None
-    raise Disconnected(f"piggyback {code} is not understood")
+    raise DisconnectedError(f"piggyback {code} is not understood")
 
 
 def _skip_end_to_end(reader: Reader) -> None:

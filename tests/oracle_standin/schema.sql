@@ -47,6 +47,10 @@ BEGIN
         ' FOR EACH STATEMENT EXECUTE FUNCTION oracle_standin.note_change()',
         relation::regclass
     );
+    -- Also while session_replication_role is `replica`.
+    EXECUTE format(
+        'ALTER TABLE %s ENABLE ALWAYS TRIGGER oracle_standin_change', relation::regclass
+    );
 END $$;
 
 CREATE OR REPLACE VIEW oracle_standin.unwatched AS
@@ -82,16 +86,18 @@ BEGIN
 END $$;
 
 -- Functions ----------------------------------------------------------------------------------
--- Oracle has no empty text: where PostgreSQL would answer one, these answer NULL.
+-- Oracle has no empty text: where PostgreSQL would answer one, these answer NULL. Where a body
+-- names a parameter once, PostgreSQL can put the body in place of the call, which is much faster.
 
+-- The digits of a number in at most so many characters, else with an exponent.
 CREATE OR REPLACE FUNCTION oracle_standin.plain(n numeric, longest integer) RETURNS text
-LANGUAGE plpgsql IMMUTABLE AS $$
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
 DECLARE
     answer text := regexp_replace(trim_scale(n)::text, '^(-?)0\.', '\1.');
     digits text;
     exponent integer;
 BEGIN
-    IF length(answer) <= longest OR n IS NULL THEN
+    IF length(answer) <= longest THEN
         RETURN answer;
     END IF;
     digits := ltrim(replace(trim_scale(abs(n))::text, '.', ''), '0');
@@ -110,12 +116,12 @@ END $$;
 CREATE OR REPLACE FUNCTION oracle_standin.to_char_tm9(n numeric) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE
-    WHEN abs(n) >= 1 AND abs(n) < 1e62 AND scale(trim_scale(n)) = 0 THEN trim_scale(n)::text
+    WHEN n >= 1 AND n < 1e23 AND scale(n) <= 38 THEN trim_scale(n)::text
     ELSE oracle_standin.plain(n, 64)
 END;
 
 CREATE OR REPLACE FUNCTION oracle_standin.to_char(n numeric) RETURNS text
-LANGUAGE plpgsql IMMUTABLE AS $$
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
 DECLARE
     answer text := oracle_standin.plain(n, 200);
 BEGIN
@@ -129,6 +135,7 @@ END $$;
 CREATE OR REPLACE FUNCTION oracle_standin.to_char(t text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN nullif(t, '');
 
+-- PostgreSQL would also read 0x1F, 1_000, NaN and Infinity.
 CREATE OR REPLACE FUNCTION oracle_standin.to_number(t text) RETURNS numeric
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE WHEN t ~* '[a-df-z_]' THEN ('!' || t)::numeric ELSE nullif(t, '')::numeric END;
@@ -137,7 +144,7 @@ CREATE OR REPLACE FUNCTION oracle_standin.to_number(n numeric) RETURNS numeric
 LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN n;
 
 CREATE OR REPLACE FUNCTION oracle_standin.to_date(t text, template text) RETURNS timestamp(0)
-LANGUAGE plpgsql IMMUTABLE AS $$
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
 DECLARE
     answer timestamp(0) := to_timestamp(t, template)::timestamp;
 BEGIN
@@ -146,19 +153,6 @@ BEGIN
     END IF;
     RETURN answer;
 END $$;
-
-CREATE OR REPLACE FUNCTION oracle_standin.concat(a text, b text) RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN nullif(coalesce(a, '') || coalesce(b, ''), '');
-CREATE OR REPLACE FUNCTION oracle_standin.concat(a numeric, b text) RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN oracle_standin.concat(oracle_standin.to_char(a), b);
-CREATE OR REPLACE FUNCTION oracle_standin.concat(a text, b numeric) RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN oracle_standin.concat(a, oracle_standin.to_char(b));
-CREATE OR REPLACE FUNCTION oracle_standin.concat(a numeric, b numeric) RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN oracle_standin.concat(oracle_standin.to_char(a), oracle_standin.to_char(b));
 
 CREATE OR REPLACE FUNCTION oracle_standin.length(t text) RETURNS numeric
 LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN pg_catalog.length(nullif(t, ''));
@@ -181,7 +175,38 @@ CREATE OR REPLACE FUNCTION oracle_standin.bitand(a numeric, b numeric) RETURNS n
 LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN (trunc(a)::bigint & trunc(b)::bigint)::numeric;
 
 CREATE OR REPLACE FUNCTION oracle_standin.power(a numeric, b numeric) RETURNS numeric
-LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN trim_scale(pg_catalog.power(a, b));
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
+BEGIN
+    IF a <> trunc(a) OR b <> trunc(b) OR b < 0 THEN
+        RAISE EXCEPTION 'POWER of anything but integers'
+            USING ERRCODE = 'feature_not_supported';
+    END IF;
+    RETURN trim_scale(pg_catalog.power(trim_scale(a), b));
+END $$;
+
+-- As precise as a NUMBER can hold it: twenty base-100 digits.
+CREATE OR REPLACE FUNCTION oracle_standin.divide(a numeric, b numeric) RETURNS numeric
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
+DECLARE
+    quotient numeric := pg_catalog.round(a, 170) / b;
+BEGIN
+    IF quotient = 0 THEN
+        RETURN 0;
+    END IF;
+    RETURN trim_scale(
+        pg_catalog.round(quotient, 2 * (19 - floor(log(abs(quotient)) / 2)::integer))
+    );
+END $$;
+
+-- For NUMBER only: PostgreSQL would take a text for a binary double.
+CREATE OR REPLACE FUNCTION oracle_standin.abs(n numeric) RETURNS numeric
+LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN pg_catalog.abs(n);
+CREATE OR REPLACE FUNCTION oracle_standin.ceil(n numeric) RETURNS numeric
+LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN pg_catalog.ceil(n);
+CREATE OR REPLACE FUNCTION oracle_standin.floor(n numeric) RETURNS numeric
+LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN pg_catalog.floor(n);
+CREATE OR REPLACE FUNCTION oracle_standin.sign(n numeric) RETURNS numeric
+LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN pg_catalog.sign(n);
 
 CREATE OR REPLACE FUNCTION oracle_standin.round(n numeric) RETURNS numeric
 LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN pg_catalog.round(n);
@@ -225,16 +250,14 @@ END;
 
 -- Not Oracle's own hash, which is not published: like it, a number of 32 bits that is the same
 -- for the same text, and another function for each seed.
-CREATE OR REPLACE FUNCTION oracle_standin.ora_hash(
-    t text, max_bucket numeric DEFAULT 4294967295, seed numeric DEFAULT 0
-) RETURNS numeric
+CREATE OR REPLACE FUNCTION oracle_standin.ora_hash(t text, max_bucket bigint, seed bigint)
+RETURNS numeric
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN CASE WHEN nullif(t, '') IS NULL THEN 0 ELSE pg_catalog.mod(
-    (hashtextextended(t COLLATE "C", seed::bigint) & 4294967295)::numeric, max_bucket + 1
-) END;
-CREATE OR REPLACE FUNCTION oracle_standin.ora_hash(
-    n numeric, max_bucket numeric DEFAULT 4294967295, seed numeric DEFAULT 0
-) RETURNS numeric
+RETURN pg_catalog.mod(
+    coalesce(hashtextextended(nullif(t, '') COLLATE "C", seed), 0) & 4294967295, max_bucket + 1
+)::numeric;
+CREATE OR REPLACE FUNCTION oracle_standin.ora_hash(n numeric, max_bucket bigint, seed bigint)
+RETURNS numeric
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN oracle_standin.ora_hash(trim_scale(n)::text, max_bucket, seed);
 

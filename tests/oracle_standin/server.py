@@ -10,7 +10,7 @@ from typing import Literal, Self
 
 from oracle_standin.auth import Account
 from oracle_standin.cache import Cache
-from oracle_standin.faults import Drop, Faults
+from oracle_standin.faults import ConnectionDropError, Faults
 from oracle_standin.packets import Channel
 from oracle_standin.session import GENERATIONS, Session
 from oracle_standin.store import Store, install
@@ -18,18 +18,23 @@ from oracle_standin.store import Store, install
 _HANDSHAKE_SECONDS = 10
 _JOIN_SECONDS = 10
 _BACKLOG = 512
+_USER, _PASSWORD, _SERVICE = "apps", "apps-secret", "EBS"
 
 
 class OracleStandin:
-    """An Oracle database, as far as a client can tell. A context manager."""
+    """An Oracle database, as far as a client can tell. A context manager.
+
+    `connections` and `login_attempts` count what clients tried, successful or not. With
+    `duplicate_columns` rows leave out what they share with the row before.
+    """
 
     def __init__(
         self,
         database_url: str,
         *,
-        user: str = "apps",
-        password: str = "apps-secret",
-        service_name: str = "EBS",
+        user: str = _USER,
+        password: str = _PASSWORD,
+        service_name: str = _SERVICE,
         protocol: Literal["19c", "23ai"] = "19c",
         ssl_context: ssl.SSLContext | None = None,
         host: str = "127.0.0.1",
@@ -45,6 +50,8 @@ class OracleStandin:
         self.port = port
         self.generation = GENERATIONS[protocol]
         self.faults = Faults()
+        self.connections = 0
+        self.login_attempts = 0
         self._account = Account(user, password, locked)
         self._ssl_context = ssl_context
         self._duplicate_columns = duplicate_columns
@@ -109,6 +116,11 @@ class OracleStandin:
         """Names are as Oracle has them: upper case unless quoted."""
         return self._account if user.strip('"').upper() == self.user.upper() else None
 
+    def count_login(self) -> None:
+        """A client sent its proof that it knows the password."""
+        with self._lock:
+            self.login_attempts += 1
+
     def open_store(self, user: str) -> Store:
         store = Store(
             self.database_url, user.strip('"'), self._cache, duplicates=self._duplicate_columns
@@ -129,6 +141,7 @@ class OracleStandin:
             thread = threading.Thread(target=self._serve, args=[sock], daemon=True)
             with self._lock:
                 self._clients[thread] = sock
+                self.connections += 1
             thread.start()
 
     def _serve(self, plain: socket.socket) -> None:
@@ -142,7 +155,7 @@ class OracleStandin:
                 with self._lock:
                     self._clients[threading.current_thread()] = sock
             Session(Channel(sock), self).run()
-        except Drop as drop:
+        except ConnectionDropError as drop:
             if drop.reset:
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         except OSError:

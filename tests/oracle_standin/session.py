@@ -1,5 +1,6 @@
 """One client's conversation: negotiation, login, then requests until it goes."""
 
+import logging
 import re
 import secrets
 import struct
@@ -13,9 +14,9 @@ from oracle_standin.errors import OraError
 from oracle_standin.faults import Faults
 from oracle_standin.packets import (
     END_OF_RESPONSE,
+    BreakError,
     Channel,
-    Disconnected,
-    Interrupted,
+    DisconnectedError,
     Marker,
     Packet,
     Reader,
@@ -28,6 +29,8 @@ from oracle_standin.requests import (
     skip_protocol,
 )
 from oracle_standin.store import Store
+
+_log = logging.getLogger(__name__)
 
 _TNS_VERSION = 319
 _MOST_SDU = 2**17
@@ -70,6 +73,8 @@ class Server(Protocol):
 
     def account(self, user: str) -> Account | None: ...
 
+    def count_login(self) -> None: ...
+
     def open_store(self, user: str) -> Store: ...
 
 
@@ -90,8 +95,10 @@ class Session:
             if self._connect():
                 while True:
                     self._answer_next()
-        except Disconnected:
+        except DisconnectedError:
             pass
+        except (struct.error, UnicodeDecodeError) as error:
+            _log.warning("a client sent what is no request: %s", error)
         finally:
             if self._calls:
                 self._calls.store.close()
@@ -146,7 +153,7 @@ class Session:
                 self._break_off()
             else:
                 self._send(reply)
-        except Interrupted:
+        except BreakError:
             self._break_off()
 
     def _break_off(self) -> None:
@@ -178,7 +185,7 @@ class Session:
         if message == _MESSAGE_FAST_AUTH:
             return self._fast_auth()
         if message != _MESSAGE_FUNCTION:
-            raise Disconnected(f"message {message} is not understood")
+            raise DisconnectedError(f"message {message} is not understood")
         return self._function(self._function_code(self._version))
 
     def _function_code(self, version: int) -> int:
@@ -225,7 +232,7 @@ class Session:
             case Function.LOGOFF:
                 return messages.status(in_transaction=False)
         if self._calls is None:
-            raise Disconnected("not logged in")
+            raise DisconnectedError("not logged in")
         return self._calls.answer(code)
 
     # -- login -------------------------------------------------------------------------------
@@ -239,12 +246,13 @@ class Session:
     def _login_phase_two(self) -> bytes:
         _, answer = read_login(self._reader)
         if self._login is None:
-            raise Disconnected("no first phase")
+            raise DisconnectedError("no first phase")
+        self._server.count_login()
         try:
             proof = self._login.prove(answer)
         except OraError as error:
             self._send(messages.completion(self._version, error=error))
-            raise Disconnected from error
+            raise DisconnectedError from error
         self._calls = Calls(self._channel, self._reader, self._version, self._server, self._user)
         pairs = self._session_parameters() | {"AUTH_SVR_RESPONSE": proof}
         return messages.parameters(

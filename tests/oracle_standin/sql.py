@@ -12,7 +12,7 @@ from sqlglot import exp
 
 from oracle_standin import functions
 from oracle_standin.binds import literal
-from oracle_standin.dialect import StandinOracle, parse
+from oracle_standin.dialect import StandinOracle
 from oracle_standin.errors import OraError
 from oracle_standin.names import quoted, swapped
 from oracle_standin.requests import BindValue
@@ -37,7 +37,6 @@ class Translation:
     """PostgreSQL's SQL, and what else one has to know to run it and to keep its answer."""
 
     sql: str
-    is_query: bool
     column_names: list[str] | None
     relations: set[Relation] = field(default_factory=set)
     is_stable: bool = True
@@ -50,16 +49,12 @@ def translate(
     context: Mapping[str, str],
 ) -> Translation:
     """`context` answers SYS_CONTEXT('userenv', key)."""
+    if not isinstance(statement, (exp.Query, exp.Insert, exp.Update, exp.Delete)):
+        raise _refuse(statement)
     renderer = _Renderer(resolve, binds, context)
-    is_query = isinstance(statement, exp.Query)
     sql = renderer.render(statement)
     names = _column_names(statement) if isinstance(statement, exp.Query) else None
-    return Translation(sql, is_query, names, renderer.relations, renderer.is_stable)
-
-
-def translate_text(sql: str, resolve: Resolve, binds: Mapping[str, BindValue]) -> Translation:
-    """The same for a text, with nothing in the context."""
-    return translate(parse(sql), resolve, binds, {})
+    return Translation(sql, names, renderer.relations, renderer.is_stable)
 
 
 def oracle_name(identifier: exp.Expression | None) -> str:
@@ -149,6 +144,9 @@ class _Renderer:
         source = node.args.get("from_")
         if source is None:
             raise OraError(923)
+        if len(node.expressions) > 1 and any(isinstance(p, exp.Star) for p in node.expressions):
+            raise OraError(923)
+        _check_group_keys(node)
         relations = self.render(source) + "".join(map(self.render, node.args.get("joins") or []))
         parts += [", ".join(map(self._projection, node.expressions)), relations]
         conditions, most = self._split_rownum(node)
@@ -272,8 +270,8 @@ class _Renderer:
 
     def _group(self, node: exp.Group) -> str:
         self._only(node, "expressions")
-        if any(isinstance(key, exp.Literal) for key in node.expressions):
-            raise _refuse(node, "GROUP BY a constant")
+        if any(isinstance(key, (exp.Literal, exp.Tuple)) for key in node.expressions):
+            raise _refuse(node, "GROUP BY a constant or a list")
         return f"GROUP BY {self._list(node.expressions)}"
 
     def _having(self, node: exp.Having) -> str:
@@ -314,7 +312,7 @@ class _Renderer:
         return f"(- {self.render(node.this)})"
 
     def _div(self, node: exp.Div) -> str:
-        return f"(({self.render(node.this)})::numeric / ({self.render(node.expression)})::numeric)"
+        return functions.divide([self.render(node.this), self.render(node.expression)])
 
     def _is(self, node: exp.Is) -> str:
         if not isinstance(node.expression, exp.Null):
@@ -399,9 +397,7 @@ class _Renderer:
         return literal(self._binds[node.name])
 
     def _dpipe(self, node: exp.DPipe) -> str:
-        return (
-            f"{functions.SCHEMA}.concat({self.render(node.this)}, {self.render(node.expression)})"
-        )
+        return functions.concat([self.render(part) for part in node.flatten()])
 
     def _case(self, node: exp.Case) -> str:
         self._only(node, "this", "ifs", "default")
@@ -431,7 +427,7 @@ class _Renderer:
         raise _refuse(node, f"CAST to {name}")
 
     def _datestrtodate(self, node: exp.Expression) -> str:
-        """DATE '2024-01-31'"""
+        """A literal such as DATE '2024-01-31'."""
         return f"({self.render(node.this)})::timestamp(0)"
 
     def _anonymous(self, node: exp.Anonymous) -> str:
@@ -448,13 +444,13 @@ class _Renderer:
     def _aggregate(self, name: str, node: exp.Anonymous) -> str:
         (argument,) = node.expressions if len(node.expressions) == 1 else (None,)
         if argument is None or (isinstance(argument, exp.Star) and name != "COUNT"):
-            raise OraError(909, f"invalid number of arguments for {name}")
+            raise OraError(909)
         if isinstance(argument, exp.Distinct):
             self._only(argument, "expressions")
             if len(argument.expressions) != 1:
-                raise OraError(909, "invalid number of arguments")
-            return f"{name}(DISTINCT {self.render(argument.expressions[0])})"
-        return f"{name}({self.render(argument)})"
+                raise OraError(909)
+            return functions.aggregate(name, f"DISTINCT {self.render(argument.expressions[0])}")
+        return functions.aggregate(name, self.render(argument))
 
     def _sys_context(self, node: exp.Anonymous) -> str:
         namespace, key, *_ = [one.name.lower() for one in node.expressions] + ["", ""]
@@ -474,6 +470,8 @@ class _Renderer:
 
     def _values(self, node: exp.Values) -> str:
         self._only(node, "expressions")
+        if len(node.expressions) != 1:
+            raise OraError(933)
         return f"VALUES {self._list(node.expressions)}"
 
     def _update(self, node: exp.Update) -> str:
@@ -493,6 +491,18 @@ class _Renderer:
 
 def _identifier(node: exp.Expression) -> exp.Expression:
     return node.this if isinstance(node, exp.Column) else node
+
+
+def _check_group_keys(node: exp.Select) -> None:
+    """Refuse a key that names a projection: PostgreSQL and Oracle 23ai know those, 19c does not."""
+    group = node.args.get("group")
+    keys = group.expressions if group else []
+    names = {oracle_name(key.this) for key in keys if isinstance(key, exp.Column) and not key.table}
+    for projection in node.expressions:
+        name = _column_name(projection)
+        renames = isinstance(projection, exp.Alias) and _column_name(projection.this) != name
+        if renames and name in names:
+            raise OraError(904, f'"{name}": invalid identifier')
 
 
 def _is_rownum(node: object) -> bool:

@@ -55,17 +55,17 @@ FROM found f JOIN {SCHEMA}.relations r ON r.owner = f.owner AND r.name = f.name
 ORDER BY f.priority LIMIT 1
 """
 
-# One row a relation whose changes are counted; what DDL may change is part of its version.
+# One row where the changes of a relation are counted, none for a view. What DDL may change, the
+# trigger that counts included, is part of the version.
 _VERSION = f"""
-SELECT c.oid, c.relfilenode, c.xmin::text,
+SELECT c.oid, c.relfilenode, t.oid, t.xmin::text,
     (SELECT count(*) FROM {SCHEMA}.changes ch WHERE ch.relation = c.oid),
     (SELECT string_agg(concat_ws(':', a.attnum, a.attname, a.atttypid, a.atttypmod), ','
         ORDER BY a.attnum) FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0)
-FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE n.nspname = %s AND c.relname = %s AND c.relkind = 'r' AND EXISTS (
-    SELECT FROM pg_trigger t WHERE t.tgrelid = c.oid AND t.tgname = 'oracle_standin_change'
-    AND t.tgenabled IN ('O', 'A')
-)
+FROM pg_class c
+JOIN pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_trigger t ON t.tgrelid = c.oid AND t.tgname = 'oracle_standin_change' AND t.tgenabled = 'A'
+WHERE n.nspname = %s AND c.relname = %s AND c.relkind = 'r' AND NOT c.relhassubclass
 """
 
 
