@@ -1,0 +1,130 @@
+"""The operator of the DAG: the chart's PodTemplate says what runs, the exit code what follows."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
+from kubernetes.client import V1Pod
+from kubernetes.client.exceptions import ApiException
+
+try:
+    from airflow.sdk.exceptions import AirflowException, AirflowFailException
+except ImportError:  # Airflow 2
+    from airflow.exceptions import AirflowException, AirflowFailException
+
+CONTAINER = "etl-sales-target"
+
+# The job's exit codes that the next try would end with too; one of them, tried again, would lock
+# an account.
+PERMANENT = {
+    2: "wrong usage",
+    65: "the proof or a guard failed",
+    69: "something needed is missing",
+    77: "not allowed",
+    78: "configuration",
+}
+
+
+class EtlSalesTargetOperator(KubernetesPodOperator):
+    """Runs the job in the pod that the PodTemplate `pod_template` in `namespace` describes.
+
+    The run's params choose the job's arguments, the ledger learns which try of which run it was,
+    and an exit code in PERMANENT fails the task without a retry. With `xcom` "True" the run's
+    report is pushed to XCom.
+    """
+
+    template_fields = (*KubernetesPodOperator.template_fields, "pod_template", "xcom")
+
+    def __init__(self, *, pod_template: str, xcom: str = "False", **kwargs: Any) -> None:
+        super().__init__(
+            name=CONTAINER,
+            base_container_name=CONTAINER,
+            env_vars={"ETL_RUN_BY": "{{ ti.dag_id }} {{ run_id }} try {{ ti.try_number }}"},
+            # Airflow's own default would hide the PodTemplate's.
+            termination_message_policy=None,
+            # A node may have to be added for the pod, and the image to be pulled.
+            startup_timeout_seconds=600,
+            # Whatever ends the task ends the pod; log, events and error stay in the task's log.
+            on_finish_action="delete_pod",
+            deferrable=False,
+            log_events_on_failure=True,
+            # It would print the environment.
+            log_pod_spec_on_failure=False,
+            **kwargs,
+        )
+        self.pod_template = pod_template
+        self.xcom = xcom
+
+    def execute(self, context: Any) -> Any:
+        """Runs the pod to its end; returns the run's report where XCom is on."""
+        self.arguments = job_arguments(context["params"])
+        self.do_xcom_push = str(self.xcom).lower() == "true"
+        try:
+            return super().execute(context)
+        except ApiException as error:
+            raise AirflowException(
+                f"Kubernetes answered {error.status} {error.reason}: {_message(error)} "
+                f"(PodTemplate {self.pod_template!r} in namespace {self.namespace!r}; the Airflow "
+                "Variable etl_sales_target names them, the chart's `airflow` values grant them.)"
+            ) from error
+
+    def build_pod_request_obj(self, context: Any = None, **options: Any) -> V1Pod:
+        """The PodTemplate's pod, as it is now, with the arguments and the identity of this run."""
+        template = self.client.read_namespaced_pod_template(
+            self.pod_template, self.namespace
+        ).template
+        self.full_pod_spec = V1Pod(metadata=template.metadata, spec=template.spec)
+        # The sidecar keeps the same rules as the job.
+        job = template.spec.containers[0]
+        self.xcom_sidecar_container_security_context = job.security_context
+        return super().build_pod_request_obj(context, **options)
+
+    def cleanup(self, pod: V1Pod, remote_pod: V1Pod, *args: Any, **kwargs: Any) -> None:
+        """Deletes the pod; raises AirflowFailException where a retry would be in vain."""
+        try:
+            super().cleanup(pod, remote_pod, *args, **kwargs)
+        except AirflowException as error:
+            reason = PERMANENT.get(_exit_code(remote_pod))
+            if not reason:
+                raise
+            raise AirflowFailException(f"{error}\nNot tried again: {reason}.") from error
+
+
+def job_arguments(params: Mapping[str, Any]) -> list[str]:
+    """The arguments of `etl-sales-target` for a run with these params.
+
+    Raises AirflowFailException where they do not go together, before any pod is started.
+    """
+    unknown = sorted(params.keys() - {"full", "from", "to"})
+    if unknown:
+        raise AirflowFailException(f"There is no param {', '.join(unknown)}: full, from, to.")
+    full, first, last = params["full"], params["from"], params["to"]
+    if bool(first) != bool(last):
+        raise AirflowFailException("The params from and to belong together.")
+    if not first:
+        return ["run", "--full"] if full else ["run"]
+    if full:
+        raise AirflowFailException("Give the params from and to, or full, not both.")
+    if last < first:
+        raise AirflowFailException(f"The param to, {last}, is before from, {first}.")
+    return ["backfill", "--from", first, "--to", last]
+
+
+def _exit_code(pod: V1Pod) -> int | None:
+    statuses = (pod.status and pod.status.container_statuses) or []
+    return next(
+        (
+            status.state.terminated.exit_code
+            for status in statuses
+            if status.name == CONTAINER and status.state.terminated
+        ),
+        None,
+    )
+
+
+def _message(error: ApiException) -> str:
+    try:
+        return json.loads(error.body)["message"]
+    except (KeyError, TypeError, ValueError):
+        return str(error.body)
