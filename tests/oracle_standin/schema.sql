@@ -69,9 +69,10 @@ WHERE c.relkind = 'r'
 CREATE OR REPLACE FUNCTION oracle_standin.watch_created() RETURNS event_trigger
 LANGUAGE plpgsql AS $$
 BEGIN
-    PERFORM oracle_standin.watch(created.objid)
-    FROM pg_event_trigger_ddl_commands() AS created
-    WHERE created.objid IN (SELECT u.relation FROM oracle_standin.unwatched u);
+    -- One CREATE TABLE with a foreign key is several commands on the same table.
+    PERFORM oracle_standin.watch(u.relation)
+    FROM oracle_standin.unwatched u
+    WHERE u.relation IN (SELECT created.objid FROM pg_event_trigger_ddl_commands() AS created);
 END $$;
 
 SELECT oracle_standin.watch(relation) FROM oracle_standin.unwatched;
@@ -374,6 +375,73 @@ CREATE OR REPLACE VIEW oracle_standin.all_tab_identity_cols AS
 SELECT owner, table_name, column_name, NULL::text AS generation_type,
     NULL::text AS identity_options, NULL::text AS sequence_name
 FROM oracle_standin.all_tab_cols WHERE false;
+
+CREATE OR REPLACE VIEW oracle_standin.all_users AS
+SELECT DISTINCT owner AS username FROM oracle_standin.relations;
+
+CREATE OR REPLACE VIEW oracle_standin.all_tab_comments AS
+SELECT owner, name AS table_name, CASE kind WHEN 'v' THEN 'VIEW' ELSE 'TABLE' END AS table_type,
+    obj_description(relation, 'pg_class') AS comments
+FROM oracle_standin.relations WHERE kind <> 'm';
+
+CREATE OR REPLACE VIEW oracle_standin.all_mview_comments AS
+SELECT owner, name AS mview_name, obj_description(relation, 'pg_class') AS comments
+FROM oracle_standin.relations WHERE kind = 'm';
+
+CREATE OR REPLACE VIEW oracle_standin.constraints AS
+SELECT c.oid AS id, c.contype, c.conkey, c.confrelid, c.conrelid, c.conindid,
+    r.owner, r.name AS table_name, oracle_standin.ora_name(c.conname) AS constraint_name,
+    CASE WHEN c.contype = 'c' THEN pg_get_expr(c.conbin, c.conrelid) END AS search_condition,
+    CASE c.confdeltype WHEN 'c' THEN 'CASCADE' WHEN 'n' THEN 'SET NULL' ELSE 'NO ACTION' END
+        AS delete_rule
+FROM pg_constraint c JOIN oracle_standin.relations r ON r.relation = c.conrelid
+WHERE c.contype IN ('p', 'u', 'f', 'c');
+
+CREATE OR REPLACE VIEW oracle_standin.all_constraints AS
+SELECT c.owner, c.table_name, c.constraint_name,
+    CASE c.contype WHEN 'f' THEN 'R' ELSE pg_catalog.upper(c.contype::text) END AS constraint_type,
+    c.search_condition, f.owner AS r_owner, f.constraint_name AS r_constraint_name,
+    CASE WHEN c.contype = 'f' THEN c.delete_rule END AS delete_rule, 'ENABLED'::text AS status
+FROM oracle_standin.constraints c
+LEFT JOIN oracle_standin.constraints f ON c.contype = 'f' AND f.contype IN ('p', 'u')
+    AND f.conrelid = c.confrelid AND f.conindid = c.conindid;
+
+CREATE OR REPLACE VIEW oracle_standin.all_cons_columns AS
+SELECT c.owner, c.constraint_name, c.table_name,
+    oracle_standin.ora_name(a.attname) AS column_name,
+    CASE WHEN c.contype <> 'c' THEN k.position::numeric END AS position
+FROM oracle_standin.constraints c
+CROSS JOIN unnest(c.conkey) WITH ORDINALITY AS k (attnum, position)
+JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = k.attnum;
+
+CREATE OR REPLACE VIEW oracle_standin.indexes AS
+SELECT i.*, r.owner, r.name AS table_name, oracle_standin.ora_name(c.relname) AS index_name
+FROM pg_index i
+JOIN pg_class c ON c.oid = i.indexrelid
+JOIN oracle_standin.relations r ON r.relation = i.indrelid;
+
+CREATE OR REPLACE VIEW oracle_standin.all_indexes AS
+SELECT owner, index_name, owner AS table_owner, table_name, 'VALID'::text AS status,
+    CASE WHEN indexprs IS NULL THEN 'NORMAL' ELSE 'FUNCTION-BASED NORMAL' END AS index_type,
+    CASE WHEN indisunique THEN 'UNIQUE' ELSE 'NONUNIQUE' END AS uniqueness,
+    'DISABLED'::text AS compression, NULL::numeric AS prefix_length
+FROM oracle_standin.indexes;
+
+CREATE OR REPLACE VIEW oracle_standin.all_ind_columns AS
+SELECT i.owner AS index_owner, i.index_name, i.owner AS table_owner, i.table_name,
+    oracle_standin.ora_name(a.attname) AS column_name, a.attnum::numeric AS column_position,
+    CASE i.indoption[a.attnum - 1] & 1 WHEN 1 THEN 'DESC' ELSE 'ASC' END AS descend
+FROM oracle_standin.indexes i
+JOIN pg_attribute a ON a.attrelid = i.indexrelid AND a.attnum <= i.indnkeyatts;
+
+-- In Oracle a descending column is an expression.
+CREATE OR REPLACE VIEW oracle_standin.all_ind_expressions AS
+SELECT i.owner AS index_owner, i.index_name, i.owner AS table_owner, i.table_name,
+    pg_get_indexdef(i.indexrelid, position, true) AS column_expression,
+    position::numeric AS column_position
+FROM oracle_standin.indexes i
+CROSS JOIN generate_series(1, i.indnkeyatts) AS position
+WHERE i.indkey[position - 1] = 0 OR i.indoption[position - 1] & 1 = 1;
 
 CREATE OR REPLACE VIEW oracle_standin."v$version" AS
 SELECT

@@ -331,8 +331,10 @@ class _Renderer:
         return f"({self.render(node.this)} BETWEEN {low} AND {high})"
 
     def _like(self, node: exp.Like, escape: str = "''") -> str:
-        self._only(node, "this", "expression")
-        return f"({self.render(node.this)} LIKE {self.render(node.expression)} ESCAPE {escape})"
+        self._only(node, "this", "expression", "negate")
+        operator = "NOT LIKE" if node.args.get("negate") else "LIKE"
+        text, pattern = self.render(node.this), self.render(node.expression)
+        return f"({text} {operator} {pattern} ESCAPE {escape})"
 
     def _escape(self, node: exp.Escape) -> str:
         if not isinstance(node.this, exp.Like):
