@@ -27,7 +27,7 @@ comma := ,
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo databases test lint format lock bench chart-table airflow-test image clean $(AIRFLOWS:%=test-%)
+.PHONY: help setup demo databases test lint format lock bench chart-table airflow-test image e2e clean $(AIRFLOWS:%=test-%)
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -82,6 +82,9 @@ image: ## Build the image (TARGET=thin: without Oracle's client)
 		$(if $(INDEX),--secret id=index_url$(comma)env=$(INDEX)) \
 		$(if $(CA_BUNDLE),--secret id=ca_bundle$(comma)src=$(CA_BUNDLE)) \
 		.
+
+e2e: setup ## Run the tests that need Docker or a cluster (DOCKER_HOST, KUBECONFIG)
+	$(VENV)/bin/pytest tests/e2e
 
 clean: ## Remove the environments and all caches
 	rm -rf $(VENV) $(AIRFLOWS:%=.venv-%) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist

@@ -10,8 +10,8 @@ import pytest
 from embedded_postgres import EmbeddedPostgres, unwind_on_sigterm
 from oracle_standin import OracleStandin
 
-# These run in an environment of their own: `make airflow-test`.
-collect_ignore = ["airflow"]
+# `make airflow-test` runs the ones in an environment of their own, `make e2e` the others.
+collect_ignore = ["airflow", "e2e"]
 
 _OUTSIDE = re.compile(r"(ETL_|AIRFLOW_CONN_|PG).*")
 _database_numbers = count(1)

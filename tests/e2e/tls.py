@@ -1,0 +1,126 @@
+"""TLS for the databases of the tests: a certificate authority, and a TLS front for PostgreSQL.
+
+The embedded PostgreSQL is built without TLS, so a proxy before it speaks it.
+"""
+
+import contextlib
+import datetime
+import ipaddress
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
+
+_LOOPBACK = "127.0.0.1"
+# PostgreSQL's SSLRequest: its length and its code; the answer S means yes.
+_SSL_REQUEST = bytes.fromhex("00000008 04d2162f")
+
+
+@dataclass(frozen=True)
+class Authority:
+    """A certificate authority of the test's own, and a server certificate for 127.0.0.1."""
+
+    ca_file: Path
+    server_file: Path
+
+    @classmethod
+    def create(cls, folder: Path, name: str) -> "Authority":
+        """Writes `<name>-ca.crt` and `<name>-server.pem` (key and certificate)."""
+        ca_key, server_key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
+        ca_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"{name} test authority")])
+        server_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, _LOOPBACK)])
+        ca = _certificate(ca_name, ca_key, ca_name, ca_key, authority=True)
+        server = _certificate(server_name, server_key, ca_name, ca_key, authority=False)
+        authority = cls(folder / f"{name}-ca.crt", folder / f"{name}-server.pem")
+        authority.ca_file.write_bytes(ca.public_bytes(Encoding.PEM))
+        private = server_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        authority.server_file.write_bytes(private + server.public_bytes(Encoding.PEM))
+        return authority
+
+    def server_context(self) -> ssl.SSLContext:
+        """For a server that shows the certificate."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.server_file)
+        return context
+
+
+def _certificate(
+    subject: x509.Name,
+    key: ec.EllipticCurvePrivateKey,
+    issuer: x509.Name,
+    issuer_key: ec.EllipticCurvePrivateKey,
+    *,
+    authority: bool,
+) -> x509.Certificate:
+    now = datetime.datetime.now(datetime.UTC)
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(hours=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()),
+            critical=False,
+        )
+    )
+    if not authority:
+        names = [x509.IPAddress(ipaddress.ip_address(_LOOPBACK))]
+        builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
+    return builder.sign(issuer_key, hashes.SHA256())
+
+
+@contextlib.contextmanager
+def postgres_front(port: int, context: ssl.SSLContext) -> Iterator[int]:
+    """The port on which the PostgreSQL at `port` is reached by TLS, and by nothing else."""
+    with socket.create_server((_LOOPBACK, 0)) as listener:
+        thread = threading.Thread(target=_serve, args=(listener, port, context), daemon=True)
+        thread.start()
+        yield listener.getsockname()[1]
+        # Closing alone would not wake the thread that waits for the next client.
+        listener.shutdown(socket.SHUT_RDWR)
+        thread.join()
+
+
+def _serve(listener: socket.socket, port: int, context: ssl.SSLContext) -> None:
+    while True:
+        try:
+            client, _ = listener.accept()
+        except OSError:
+            return
+        threading.Thread(target=_forward, args=(client, port, context), daemon=True).start()
+
+
+def _forward(client: socket.socket, port: int, context: ssl.SSLContext) -> None:
+    with contextlib.suppress(OSError), client:
+        if client.recv(len(_SSL_REQUEST), socket.MSG_WAITALL) != _SSL_REQUEST:
+            return
+        client.sendall(b"S")
+        with (
+            context.wrap_socket(client, server_side=True) as front,
+            socket.create_connection((_LOOPBACK, port)) as server,
+        ):
+            back = threading.Thread(target=_pump, args=(server, front), daemon=True)
+            back.start()
+            _pump(front, server)
+            back.join()
+
+
+def _pump(source: socket.socket, sink: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while data := source.recv(65536):
+            sink.sendall(data)
+    with contextlib.suppress(OSError):
+        sink.shutdown(socket.SHUT_RDWR)
