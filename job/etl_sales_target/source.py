@@ -110,28 +110,27 @@ class Source:
                     )
 
     def resolve(self) -> str:
-        """What the source's name stands for: table, view or synonym, from Oracle's dictionary."""
-        owner, table = self._name.schema.upper(), self._name.name.upper()
+        """What the source's name stands for: table, view or synonym, from Oracle's dictionary.
+
+        Raises NotFoundError where this user sees no such object.
+        """
+        name = {"owner": self._name.schema.upper(), "name": self._name.name.upper()}
+        found = self._first(
+            "select object_type from all_objects"
+            " where owner = :owner and object_name = :name order by object_type",
+            name,
+        )
+        if found is None:
+            raise NotFoundError(
+                f"There is no {self._name}, or this user may not see it.",
+                remedy="Correct ETL_SOURCE_TABLE, or ask the DBA for SELECT on it.",
+            )
         synonym = self._first(
             "select table_owner, table_name from all_synonyms"
             " where owner = :owner and synonym_name = :name",
-            owner,
-            table,
+            name,
         )
-        if synonym:
-            return f"synonym for {synonym[0]}.{synonym[1]}"
-        for kind, view, column in (
-            ("table", "all_tables", "table_name"),
-            ("view", "all_views", "view_name"),
-        ):
-            found = self._first(
-                f"select {column} from {view} where owner = :owner and {column} = :name",  # noqa: S608
-                owner,
-                table,
-            )
-            if found:
-                return kind
-        return "object of another kind"
+        return f"synonym for {'.'.join(synonym)}" if synonym else found[0].lower()
 
     def begin_snapshot(self) -> datetime.datetime:
         """From here on all queries see one moment of the source. Returns Oracle's time of it."""
@@ -188,7 +187,7 @@ class Source:
         compiled = statement.compile(dialect=self._dialect, compile_kwargs={how: True})
         return str(compiled), {} if literal else dict(compiled.params)
 
-    def _first(self, sql: str, *parameters: str) -> tuple[str, ...] | None:
+    def _first(self, sql: str, parameters: dict[str, str]) -> tuple[str, ...] | None:
         with oracle_errors("read Oracle's dictionary"), self._driver.cursor() as cursor:
             cursor.execute(sql, parameters)
             row: tuple[str, ...] | None = cursor.fetchone()

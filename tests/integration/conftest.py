@@ -10,10 +10,10 @@ from urllib.parse import quote
 
 import psycopg
 import pytest
-from oracle_standin import OracleStandin
-from sources import COLUMNS, OracleSource, SourceDatabase, SourceRow, StandinSource, ordered
 
 from etl_sales_target import connections
+from oracle_standin import OracleStandin
+from sources import COLUMNS, OracleSource, SourceDatabase, SourceRow, StandinSource, ordered
 
 _TIMEOUT_SECONDS = 60
 ORACLE_TEST_CONN = os.environ.get("ORACLE_TEST_CONN")

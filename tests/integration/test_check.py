@@ -3,9 +3,14 @@
 from pathlib import Path
 
 import pytest
+
 from integration.conftest import Job, Result, TargetDatabase, with_password
 from oracle_standin import OracleStandin
-from sources import SourceDatabase
+from sources import TABLE, SourceDatabase
+
+CREATE_SYNONYM = f"""
+    INSERT INTO oracle_standin.synonyms VALUES ('APPS', 'KHS_V', 'APPS', '{TABLE.upper()}')
+"""
 
 
 def lines(result: Result) -> dict[str, tuple[str, str]]:
@@ -51,11 +56,7 @@ def test_every_failure_is_listed(job: Job, small_source: SourceDatabase):
     [
         ("CREATE VIEW apps.khs_v AS SELECT * FROM {table}", "view"),
         ("CREATE TABLE apps.khs_v AS SELECT * FROM {table}", "table"),
-        (
-            "INSERT INTO oracle_standin.synonyms"
-            " VALUES ('APPS', 'KHS_V', 'APPS', 'KHS_CUSTOMERS_TRX_TARGETS')",
-            "synonym for APPS.KHS_CUSTOMERS_TRX_TARGETS",
-        ),
+        (CREATE_SYNONYM, "synonym for APPS.KHS_CUSTOMERS_TRX_TARGETS"),
     ],
 )
 def test_the_source_may_be_a_table_a_view_or_a_synonym(

@@ -5,6 +5,7 @@ from decimal import Decimal
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from integration.conftest import Job, TargetDatabase
 from integration.inprocess import load
 from sources import SourceDatabase

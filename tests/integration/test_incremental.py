@@ -3,6 +3,7 @@
 import json
 
 import pytest
+
 from integration.conftest import Job, Result, TargetDatabase
 from sources import SourceDatabase
 
@@ -28,7 +29,7 @@ def versions(target: TargetDatabase, where: str) -> list[tuple]:
 @pytest.mark.parametrize(
     ("edits", "expected"),
     [
-        pytest.param(["UPDATE {table} SET target_amount = -1 WHERE id = 14"], ["changed"], id="edit"),
+        pytest.param(["UPDATE {table} SET target_amount = 1 WHERE id = 2"], ["changed"], id="edit"),
         pytest.param(["UPDATE {table} SET id = 100 WHERE id = 14"], ["changed"], id="renumbered"),
         pytest.param(["DELETE FROM {table} WHERE id = 14"], ["changed"], id="delete"),
         pytest.param(["DELETE FROM {table} WHERE target_month = 3"], ["vanished"], id="vanished"),

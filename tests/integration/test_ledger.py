@@ -29,7 +29,7 @@ def test_a_run_is_on_record(job: Job, small_source: SourceDatabase, target: Targ
 def test_a_failed_run_is_on_record_with_its_reason(
     job: Job, small_source: SourceDatabase, target: TargetDatabase, standin: OracleStandin
 ):
-    standin.faults.ora_error(1555, after_rows=10)
+    standin.faults.ora_error(1555, after_rows=15)
 
     result = job("run", ETL_BATCH_ROWS="5")
 

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import psycopg
 import pytest
+
 from integration.conftest import Job, TargetDatabase
 from oracle_standin import OracleStandin
 from sources import SourceDatabase

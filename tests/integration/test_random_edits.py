@@ -6,6 +6,7 @@ import psycopg
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
+
 from integration.conftest import Job, TargetDatabase
 from integration.inprocess import load
 from sources import SourceDatabase
@@ -142,5 +143,5 @@ def test_random_edits(job: Job, source: SourceDatabase, target: TargetDatabase):
         "RandomEditsHere", (RandomEdits,), {"job": job, "source": source, "target": target}
     )
     case = machine.TestCase
-    case.settings = settings(max_examples=20, stateful_step_count=25, deadline=None)
+    case.settings = settings(max_examples=15, stateful_step_count=20, deadline=None)
     case().runTest()

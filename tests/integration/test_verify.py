@@ -1,6 +1,7 @@
 """`verify`: what it finds, what it shows, and that it writes nothing."""
 
 import pytest
+
 from integration.conftest import Job, TargetDatabase
 from oracle_standin import OracleStandin
 from sources import SourceDatabase
@@ -21,9 +22,7 @@ def test_equal(job: Job, loaded: SourceDatabase, target: TargetDatabase, argumen
     assert result.stdout.startswith("Equal: 12 periods, 24 rows, compared ")
 
 
-def test_the_differing_periods_are_named(
-    job: Job, loaded: SourceDatabase, target: TargetDatabase
-):
+def test_the_differing_periods_are_named(job: Job, loaded: SourceDatabase, target: TargetDatabase):
     target.execute("UPDATE mb.sales_target SET target_amount = 14 WHERE id = 14")
     target.execute("DELETE FROM mb.sales_target WHERE id = 15")
     before = target.rows()
