@@ -1,0 +1,263 @@
+"""What stands around the pod: secrets, settings, rights, network, schedule, notes."""
+
+import base64
+from pathlib import Path
+
+import pytest
+import yaml
+
+from chart.rendering import (
+    CONNECTIONS,
+    NAMESPACE,
+    RELEASE,
+    HelmError,
+    needs_helm,
+    render,
+    render_notes,
+)
+
+pytestmark = needs_helm
+
+LONGEST_NAMES = {"CronJob": 52, "Pod": 63}
+
+
+def decoded(secret: dict) -> dict[str, str]:
+    return {key: base64.b64decode(value).decode() for key, value in secret["data"].items()}
+
+
+class TestSecret:
+    def test_holds_both_connections(self):
+        assert decoded(render().one("Secret")) == {
+            "AIRFLOW_CONN_ORACLE_CONN_ID": CONNECTIONS["oracle"],
+            "AIRFLOW_CONN_POSTGRES_CONN_ID": CONNECTIONS["postgres"],
+        }
+
+    def test_is_the_only_object_that_does(self, tmp_path: Path):
+        everything = render({"cronJob": {"enabled": True}})
+        rest = yaml.safe_dump_all(each for each in everything.objects if each["kind"] != "Secret")
+        notes = render_notes(tmp_path)
+        for connection in CONNECTIONS.values():
+            for form in (connection, base64.b64encode(connection.encode()).decode()):
+                assert form not in rest
+                assert form not in notes
+
+    def test_may_be_somebody_elses(self):
+        manifests = render({"connections": {"existingSecret": "from-vault"}})
+        assert manifests.all("Secret") == []
+        assert manifests.pod["spec"]["volumes"][0]["secret"]["secretName"] == "from-vault"
+
+    @pytest.mark.parametrize(
+        ("connections", "said"),
+        [
+            ({}, "give oracle and postgres, or the name of an existingSecret"),
+            ({"oracle": CONNECTIONS["oracle"]}, "give oracle and postgres"),
+            ({**CONNECTIONS, "existingSecret": "x"}, "not both"),
+            (
+                {"existingSecret": "x", "airflowBackend": {"enabled": True}},
+                "which existingSecret",
+            ),
+        ],
+    )
+    def test_half_a_secret_is_refused(self, connections: dict, said: str):
+        with pytest.raises(HelmError, match=said) as refused:
+            render({"connections": connections})
+        assert "Tiger" not in str(refused.value)
+
+    def test_labels(self):
+        labels = {"team": "sales"}
+        secret = render({"connections": {**CONNECTIONS, "labels": labels}}).one("Secret")
+        assert secret["metadata"]["labels"].items() >= labels.items()
+
+    def test_copies_for_airflows_own_backend(self):
+        backend = {"enabled": True, "label": "airflow.apache.org/connection-id"}
+        secrets = render({"connections": {**CONNECTIONS, "airflowBackend": backend}}).all("Secret")
+        found = {
+            secret["metadata"]["labels"].get("airflow.apache.org/connection-id"): decoded(secret)
+            for secret in secrets
+        }
+        assert found["oracle_conn_id"] == {"value": CONNECTIONS["oracle"]}
+        assert found["postgres_conn_id"] == {"value": CONNECTIONS["postgres"]}
+
+
+class TestConfigMap:
+    def test_whole_numbers_stay_whole(self):
+        data = render({"settings": {"ETL_BATCH_ROWS": 1_000_000}}).one("ConfigMap")["data"]
+        assert data["ETL_BATCH_ROWS"] == "1000000"
+
+    def test_zero_is_a_value(self):
+        settings = {"ETL_RETRY_SECONDS": 0, "ETL_MAX_SHRINK_PERCENT": 0}
+        data = render({"settings": settings}).one("ConfigMap")["data"]
+        assert (data["ETL_RETRY_SECONDS"], data["ETL_MAX_SHRINK_PERCENT"]) == ("0", "0")
+
+    def test_what_is_empty_is_left_to_the_job(self):
+        data = render().one("ConfigMap")["data"]
+        assert "ETL_RUN_BY" not in data
+        assert "ETL_PUSHGATEWAY_URL" not in data
+
+
+class TestRights:
+    def test_are_just_the_launchers(self):
+        rules = render().one("Role")["rules"]
+        granted = {resource: rule["verbs"] for rule in rules for resource in rule["resources"]}
+        assert granted == {
+            "podtemplates": ["get"],
+            "pods": ["create", "get", "list", "watch", "patch", "delete"],
+            "pods/log": ["get"],
+            "events": ["list", "watch"],
+        }
+        [templates] = [rule for rule in rules if "podtemplates" in rule["resources"]]
+        assert templates["resourceNames"] == [RELEASE]
+
+    def test_xcom_needs_one_more(self):
+        rules = render({"airflow": {"xcom": True}}).one("Role")["rules"]
+        assert {"apiGroups": [""], "resources": ["pods/exec"], "verbs": ["create", "get"]} in rules
+
+    def test_go_to_airflows_service_account(self):
+        values = {"airflow": {"serviceAccount": "worker", "namespace": "orchestration"}}
+        manifests = render(values)
+        binding = manifests.one("RoleBinding")
+        assert binding["subjects"] == [
+            {"kind": "ServiceAccount", "name": "worker", "namespace": "orchestration"}
+        ]
+        assert binding["roleRef"]["name"] == manifests.one("Role")["metadata"]["name"]
+
+    def test_may_be_left_to_others(self):
+        manifests = render({"airflow": {"rbac": False}})
+        assert manifests.all("Role") == manifests.all("RoleBinding") == []
+
+    def test_the_pods_own_account_has_none(self):
+        manifests = render()
+        account = manifests.one("ServiceAccount")
+        assert account["automountServiceAccountToken"] is False
+        assert manifests.pod["spec"]["serviceAccountName"] == account["metadata"]["name"]
+
+    @pytest.mark.parametrize(
+        ("account", "name"), [({}, "default"), ({"name": "their-own"}, "their-own")]
+    )
+    def test_the_pods_account_may_be_another(self, account: dict, name: str):
+        manifests = render({"serviceAccount": {"create": False, **account}})
+        assert manifests.all("ServiceAccount") == []
+        assert manifests.pod["spec"]["serviceAccountName"] == name
+
+
+class TestNetworkPolicy:
+    def ports(self, **values: dict) -> list[tuple[str, int]]:
+        rules = render(values).one("NetworkPolicy")["spec"]["egress"]
+        return [(port["protocol"], port["port"]) for rule in rules for port in rule["ports"]]
+
+    def test_dns_and_both_databases(self):
+        assert self.ports() == [("UDP", 53), ("TCP", 53), ("TCP", 1521), ("TCP", 5432)]
+
+    def test_nothing_reaches_the_pod(self):
+        spec = render().one("NetworkPolicy")["spec"]
+        assert spec["policyTypes"] == ["Ingress", "Egress"]
+        assert spec["ingress"] == []
+
+    def test_it_means_this_pod(self):
+        manifests = render()
+        wanted = manifests.one("NetworkPolicy")["spec"]["podSelector"]["matchLabels"]
+        for pod in (manifests.pod, manifests.one("Pod")):
+            assert pod["metadata"]["labels"].items() >= wanted.items()
+
+    @pytest.mark.parametrize(
+        ("url", "port"),
+        [
+            ("http://pushgateway:9091", 9091),
+            ("http://pushgateway:9091/prefix/", 9091),
+            ("http://pushgateway", 80),
+            ("https://push.example", 443),
+            ("http://[fd00::1]:9091", 9091),
+        ],
+    )
+    def test_the_pushgateways_port_is_its_urls(self, url: str, port: int):
+        assert self.ports(settings={"ETL_PUSHGATEWAY_URL": url})[4:] == [("TCP", port)]
+
+    def test_the_pushgateways_port_behind_a_service(self):
+        values = {
+            "settings": {"ETL_PUSHGATEWAY_URL": "http://pushgateway"},
+            "networkPolicy": {"pushgateway": {"port": 9091}},
+        }
+        assert self.ports(**values)[4:] == [("TCP", 9091)]
+
+    def test_peers(self):
+        peers = [{"ipBlock": {"cidr": "10.0.0.0/28"}}]
+        values = {"oracle": {"port": 2484, "to": peers}, "extraEgress": [{"to": peers}]}
+        egress = render({"networkPolicy": values}).one("NetworkPolicy")["spec"]["egress"]
+        assert egress[1] == {"ports": [{"port": 2484, "protocol": "TCP"}], "to": peers}
+        assert egress[-1] == {"to": peers}
+
+    def test_may_be_off(self):
+        assert render({"networkPolicy": {"enabled": False}}).all("NetworkPolicy") == []
+
+
+class TestCronJob:
+    def test_is_off_where_airflow_has_the_schedule(self):
+        assert render().all("CronJob") == []
+
+    def test_runs_daily_and_never_twice_at_once(self):
+        spec = render({"cronJob": {"enabled": True}}).one("CronJob")["spec"]
+        assert spec["schedule"] == "0 0 * * *"
+        assert spec["concurrencyPolicy"] == "Forbid"
+        assert "timeZone" not in spec
+        assert spec["jobTemplate"]["spec"]["backoffLimit"] == 1
+
+    def test_older_clusters_try_every_failure_again(self):
+        options = ({"cronJob": {"enabled": True}}, "--kube-version", "1.25.0")
+        spec = render(*options).one("CronJob")["spec"]["jobTemplate"]["spec"]
+        assert "podFailurePolicy" not in spec
+
+    def test_time_zone(self):
+        values = {"enabled": True, "timeZone": "Asia/Jakarta"}
+        assert render({"cronJob": values}).one("CronJob")["spec"]["timeZone"] == "Asia/Jakarta"
+
+
+def test_the_test_pod_leaves_nothing_when_it_succeeded():
+    annotations = render().one("Pod")["metadata"]["annotations"]
+    assert annotations["helm.sh/hook"] == "test"
+    assert "hook-succeeded" in annotations["helm.sh/hook-delete-policy"]
+
+
+@pytest.mark.parametrize(
+    ("release", "values", "name"),
+    [
+        ("etl-sales-target", {}, "etl-sales-target"),
+        ("prod", {}, "prod-etl-sales-target"),
+        ("prod", {"fullnameOverride": "sales"}, "sales"),
+        ("prod", {"nameOverride": "sales"}, "prod-sales"),
+        ("r" * 53, {"cronJob": {"enabled": True}}, "r" * 52),
+    ],
+)
+def test_names(release: str, values: dict, name: str):
+    manifests = render(values, release=release)
+    assert manifests.one("PodTemplate")["metadata"]["name"] == name
+    for found in manifests.objects:
+        assert found["metadata"]["name"].startswith(name)
+        assert len(found["metadata"]["name"]) <= LONGEST_NAMES.get(found["kind"], 253)
+        assert found["metadata"]["namespace"] == NAMESPACE
+        assert found["metadata"]["labels"]["app.kubernetes.io/instance"] == release
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        (
+            {},
+            [
+                "helm test etl-sales-target --namespace etl",
+                (
+                    "airflow variables set etl_sales_target "
+                    """'{"namespace": "etl", "pod_template": "etl-sales-target"}'"""
+                ),
+                "airflow dags trigger etl_sales_target",
+            ],
+        ),
+        (
+            {"cronJob": {"enabled": True}},
+            ["kubectl create job --namespace etl --from=cronjob/etl-sales-target"],
+        ),
+    ],
+)
+def test_notes_say_what_comes_next(tmp_path: Path, values: dict, said: list[str]):
+    notes = render_notes(tmp_path, values)
+    for line in said:
+        assert line in notes

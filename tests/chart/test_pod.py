@@ -1,0 +1,148 @@
+"""The pod: one for the PodTemplate, the CronJob and the test."""
+
+from collections.abc import Callable
+
+import pytest
+
+from chart.rendering import Manifests, needs_helm, render
+
+pytestmark = needs_helm
+
+PODS = [
+    ("PodTemplate", lambda found: found["template"], ["run"]),
+    ("CronJob", lambda found: found["spec"]["jobTemplate"]["spec"]["template"], ["run"]),
+    ("Pod", lambda found: found, ["check"]),
+]
+
+
+@pytest.fixture(scope="module")
+def manifests() -> Manifests:
+    return render({"cronJob": {"enabled": True}})
+
+
+@pytest.mark.parametrize(("kind", "pod_of", "arguments"), PODS)
+def test_every_kind_has_the_same_pod(
+    manifests: Manifests, kind: str, pod_of: Callable[[dict], dict], arguments: list[str]
+):
+    spec = pod_of(manifests.one(kind))["spec"]
+    expected = manifests.pod["spec"]
+    assert spec["containers"][0]["args"] == arguments
+    assert {**spec, "containers": None} == {**expected, "containers": None}
+    assert {**spec["containers"][0], "args": None} == {**manifests.container, "args": None}
+
+
+def test_it_runs_as_nobody_with_no_rights(manifests: Manifests):
+    spec = manifests.pod["spec"]
+    assert spec["automountServiceAccountToken"] is False
+    assert spec["securityContext"] == {
+        "runAsNonRoot": True,
+        "runAsUser": 10001,
+        "runAsGroup": 10001,
+        "fsGroup": 10001,
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+    assert manifests.container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert "hostNetwork" not in spec
+    assert spec["restartPolicy"] == "Never"
+
+
+def test_connections_are_files_that_only_the_job_reads(manifests: Manifests):
+    [volume] = [each for each in manifests.pod["spec"]["volumes"] if each["name"] == "connections"]
+    assert volume["secret"]["secretName"] == manifests.one("Secret")["metadata"]["name"]
+    assert volume["secret"]["defaultMode"] == 0o440
+    assert volume["secret"]["optional"] is True
+    assert {item["key"]: item["path"] for item in volume["secret"]["items"]} == {
+        "AIRFLOW_CONN_ORACLE_CONN_ID": "AIRFLOW_CONN_ORACLE_CONN_ID",
+        "AIRFLOW_CONN_POSTGRES_CONN_ID": "AIRFLOW_CONN_POSTGRES_CONN_ID",
+    }
+    [mount] = [
+        each for each in manifests.container["volumeMounts"] if each["name"] == "connections"
+    ]
+    assert mount["readOnly"] is True
+    assert mount["mountPath"] == manifests.one("ConfigMap")["data"]["ETL_CONNECTIONS_DIR"]
+
+
+def test_the_folder_of_the_connections_may_be_another():
+    manifests = render({"settings": {"ETL_CONNECTIONS_DIR": "/run/connections"}})
+    assert manifests.container["volumeMounts"][0]["mountPath"] == "/run/connections"
+
+
+def test_the_environment_comes_from_the_configmap_alone(manifests: Manifests):
+    assert "env" not in manifests.container
+    name = manifests.one("ConfigMap")["metadata"]["name"]
+    assert manifests.container["envFrom"] == [{"configMapRef": {"name": name}}]
+
+
+def test_tmp_is_the_only_place_to_write(manifests: Manifests):
+    [tmp] = [each for each in manifests.pod["spec"]["volumes"] if each["name"] == "tmp"]
+    assert tmp["emptyDir"] == {"sizeLimit": "64Mi"}
+
+
+def test_its_last_words_reach_the_task(manifests: Manifests):
+    assert manifests.container["terminationMessagePolicy"] == "FallbackToLogsOnError"
+    assert "terminationMessagePath" not in manifests.container
+
+
+def test_autoscalers_leave_it_where_it_is(manifests: Manifests):
+    for kind, pod_of, _ in PODS:
+        annotations = pod_of(manifests.one(kind))["metadata"]["annotations"]
+        assert annotations["cluster-autoscaler.kubernetes.io/safe-to-evict"] == "false"
+        assert annotations["karpenter.sh/do-not-disrupt"] == "true"
+
+
+@pytest.mark.parametrize(
+    ("image", "expected"),
+    [
+        ({}, "etl-sales-target:0.1.0"),
+        (
+            {"repository": "registry.example/etl", "tag": "1.2.3-thin"},
+            "registry.example/etl:1.2.3-thin",
+        ),
+        (
+            {"repository": "registry.example/etl", "tag": "1", "digest": "sha256:" + "a" * 64},
+            "registry.example/etl@sha256:" + "a" * 64,
+        ),
+    ],
+)
+def test_image(image: dict, expected: object):
+    assert render({"image": image}).container["image"] == expected
+
+
+@pytest.mark.parametrize(
+    ("values", "field", "expected"),
+    [
+        ({"nodeSelector": {"disk": "ssd"}}, "nodeSelector", {"disk": "ssd"}),
+        ({"tolerations": [{"key": "etl"}]}, "tolerations", [{"key": "etl"}]),
+        ({"affinity": {"podAffinity": {}}}, "affinity", {"podAffinity": {}}),
+        ({"priorityClassName": "batch"}, "priorityClassName", "batch"),
+        ({"imagePullSecrets": [{"name": "r"}]}, "imagePullSecrets", [{"name": "r"}]),
+        ({"terminationGracePeriodSeconds": 5}, "terminationGracePeriodSeconds", 5),
+        ({"hostNetwork": True}, "hostNetwork", True),
+        ({"hostNetwork": True}, "dnsPolicy", "ClusterFirstWithHostNet"),
+        (
+            {"hostAliases": [{"ip": "10.0.0.1", "hostnames": ["o"]}]},
+            "hostAliases",
+            [{"ip": "10.0.0.1", "hostnames": ["o"]}],
+        ),
+    ],
+)
+def test_value_arrives_in_the_pod(values: dict, field: str, expected: object):
+    assert render(values).pod["spec"][field] == expected
+
+
+def test_more_volumes_come_on_top():
+    volume = {"name": "wallet", "secret": {"secretName": "oracle-wallet"}}
+    mount = {"name": "wallet", "mountPath": "/wallet", "readOnly": True}
+    manifests = render({"extraVolumes": [volume], "extraVolumeMounts": [mount]})
+    assert manifests.pod["spec"]["volumes"][2:] == [volume]
+    assert manifests.container["volumeMounts"][2:] == [mount]
+
+
+def test_a_cluster_that_picks_the_user_itself():
+    values = {"podSecurityContext": {"runAsUser": None, "runAsGroup": None, "fsGroup": None}}
+    context = render(values).pod["spec"]["securityContext"]
+    assert context == {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}

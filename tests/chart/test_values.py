@@ -1,0 +1,152 @@
+"""The values: what is refused, and what the README says of them."""
+
+import importlib.util
+import json
+from collections.abc import Iterator
+from types import ModuleType
+
+import kubernetes_validate
+import pytest
+import yaml
+from kubernetes_validate.utils import all_versions
+
+from chart.rendering import CHART, CONNECTIONS, PROJECT, HelmError, helm, needs_helm, render
+
+VERSIONS = sorted({version.removesuffix("-strict") for version in all_versions()})
+
+MANY_VALUES = {
+    "defaults": {},
+    "existing_secret": {"connections": {"existingSecret": "from-vault"}},
+    "everything": {
+        "imagePullSecrets": [{"name": "registry"}],
+        "connections": {**CONNECTIONS, "airflowBackend": {"enabled": True}},
+        "settings": {"ETL_PUSHGATEWAY_URL": "http://pushgateway:9091", "ETL_RUN_BY": "chart"},
+        "airflow": {"xcom": True},
+        "serviceAccount": {"annotations": {"example.com/role": "etl"}},
+        "podLabels": {"team": "sales"},
+        "nodeSelector": {"disk": "ssd"},
+        "tolerations": [{"key": "etl", "operator": "Exists", "effect": "NoSchedule"}],
+        "affinity": {"nodeAffinity": {}},
+        "priorityClassName": "batch",
+        "hostAliases": [{"ip": "10.0.0.1", "hostnames": ["oracle"]}],
+        "hostNetwork": True,
+        "extraVolumes": [{"name": "ca", "configMap": {"name": "ca"}}],
+        "extraVolumeMounts": [{"name": "ca", "mountPath": "/ca"}],
+        "networkPolicy": {
+            "dns": {"to": [{"namespaceSelector": {}}]},
+            "oracle": {"to": [{"ipBlock": {"cidr": "10.0.0.0/28"}}]},
+            "extraEgress": [{"ports": [{"port": 443}]}],
+        },
+        "cronJob": {"enabled": True, "timeZone": "Asia/Jakarta"},
+    },
+    "next_to_nothing": {
+        "airflow": {"rbac": False},
+        "serviceAccount": {"create": False},
+        "networkPolicy": {"enabled": False},
+        "resources": {"requests": None, "limits": None},
+        "podAnnotations": None,
+        "podSecurityContext": None,
+        "containerSecurityContext": None,
+    },
+}
+
+REFUSED = {
+    "unknown_key": {"imgae": {}},
+    "unknown_setting": {"settings": {"ETL_BATCH_SIZE": 1}},
+    "unknown_nested_key": {"cronJob": {"shedule": "@daily"}},
+    "text_for_a_number": {"settings": {"ETL_BATCH_ROWS": "10000"}},
+    "number_out_of_range": {"settings": {"ETL_MAX_SHRINK_PERCENT": 101}},
+    "unknown_mode": {"settings": {"ETL_ORACLE_MODE": "fast"}},
+    "no_table": {"settings": {"ETL_TARGET_TABLE": "sales_target"}},
+    "text_for_a_switch": {"cronJob": {"enabled": "yes"}},
+    "number_for_a_connection": {"connections": {"oracle": 1, "postgres": 2}},
+    "number_for_a_label": {"podLabels": {"version": 1}},
+    "no_digest": {"image": {"digest": "latest"}},
+    "unknown_pull_policy": {"image": {"pullPolicy": "Sometimes"}},
+    "no_port": {"networkPolicy": {"oracle": {"port": 0}}},
+    "no_url": {"settings": {"ETL_PUSHGATEWAY_URL": "pushgateway:9091"}},
+}
+
+
+@needs_helm
+@pytest.mark.parametrize("values", MANY_VALUES.values(), ids=MANY_VALUES)
+@pytest.mark.parametrize("version", [VERSIONS[0], VERSIONS[-1]])
+def test_every_object_is_what_kubernetes_expects(values: dict, version: str):
+    manifests = render(values, "--kube-version", version)
+    for found in manifests.objects:
+        kubernetes_validate.validate(found, version, strict=True)
+        if found["kind"] == "PodTemplate":
+            pod = {"apiVersion": "v1", "kind": "Pod", **found["template"]}
+            kubernetes_validate.validate(pod, version, strict=True)
+
+
+@needs_helm
+def test_an_object_that_kubernetes_does_not_expect_is_noticed():
+    volume = {"name": "ca", "confgMap": {"name": "ca"}}
+    template = render({"extraVolumes": [volume]}).one("PodTemplate")
+    with pytest.raises(kubernetes_validate.ValidationError):
+        kubernetes_validate.validate(template, VERSIONS[-1], strict=True)
+
+
+@needs_helm
+@pytest.mark.parametrize("values", MANY_VALUES.values(), ids=MANY_VALUES)
+def test_lint(values: dict):
+    printed = helm("lint", "--strict", str(CHART), values={"connections": CONNECTIONS, **values})
+    assert "0 chart(s) failed" in printed
+
+
+@needs_helm
+@pytest.mark.parametrize("values", REFUSED.values(), ids=REFUSED)
+def test_refused(values: dict):
+    with pytest.raises(HelmError, match="values don't meet the specifications of the schema"):
+        render(values)
+
+
+@needs_helm
+def test_a_refusal_does_not_print_a_connection():
+    connections = {"oracle": {"uri": CONNECTIONS["oracle"]}, "postgres": CONNECTIONS["postgres"]}
+    with pytest.raises(HelmError) as refused:
+        render({"connections": connections})
+    assert "Tiger" not in str(refused.value)
+
+
+@needs_helm
+def test_parent_charts_may_set_global_values():
+    assert render({"global": {"anything": "goes"}}).objects
+
+
+def test_the_schema_knows_every_value_and_no_other():
+    values = yaml.safe_load((CHART / "values.yaml").read_text())
+    schema = json.loads((CHART / "values.schema.json").read_text())
+    assert list(_unlike(schema, values, path="")) == []
+
+
+def _unlike(schema: dict, values: dict, *, path: str) -> Iterator[str]:
+    """Paths that one side has and the other has not; maps of the user's own keys end the walk."""
+    if "properties" not in schema:
+        return
+    assert schema["additionalProperties"] is False, path
+    known = schema["properties"].keys() - {"global"}
+    # `claims` is Kubernetes' own and has no default.
+    yield from (f"{path}{key}" for key in known ^ values.keys() if key != "claims")
+    for key in known & values.keys():
+        yield from _unlike(schema["properties"][key], values[key], path=f"{path}{key}.")
+
+
+@pytest.fixture
+def table() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("table", PROJECT / "helm" / "values_table.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_readme_lists_the_values_as_they_are(table: ModuleType):
+    readme, values = (CHART / "README.md").read_text(), (CHART / "values.yaml").read_text()
+    assert table.rendered(readme, values) == readme, "run `make chart-table`"
+
+
+def test_a_value_without_a_comment_is_refused(table: ModuleType):
+    readme, values = (CHART / "README.md").read_text(), (CHART / "values.yaml").read_text()
+    with pytest.raises(ValueError, match=r"cronJob\.suspend has no comment"):
+        table.rendered(readme, values.replace("  # -- Suspend it.\n", ""))
