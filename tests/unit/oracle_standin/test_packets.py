@@ -1,0 +1,147 @@
+"""Packets on a real pair of sockets."""
+
+import socket
+import struct
+import threading
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from oracle_standin.codec import clr, sized, universal
+from oracle_standin.packets import (
+    END_OF_FILE,
+    END_OF_RESPONSE,
+    BreakError,
+    Channel,
+    DisconnectedError,
+    Marker,
+    Packet,
+    Reader,
+)
+from unit.oracle_standin.conftest import Wire
+
+
+def packet(body: bytes, kind: int = Packet.DATA, *, wide: bool = True) -> bytes:
+    length = len(body) + 8
+    prefix = struct.pack(">I", length) if wide else struct.pack(">HH", length, 0)
+    return prefix + bytes([kind, 0, 0, 0]) + body
+
+
+def data(payload: bytes, flags: int = 0) -> bytes:
+    return packet(struct.pack(">H", flags) + payload)
+
+
+def reader_of(sent: bytes) -> Reader:
+    """A reader to which a client sent these bytes and then left."""
+    client, server = socket.socketpair()
+    threading.Thread(target=_send_and_leave, args=[client, sent]).start()
+    channel = Channel(server)
+    channel.wide_lengths = True
+    return Reader(channel)
+
+
+def _send_and_leave(client: socket.socket, sent: bytes) -> None:
+    with client:
+        client.sendall(sent)
+
+
+def close(reader: Reader) -> None:
+    reader._channel.sock.close()
+
+
+def cut(payload: bytes, sizes: list[int]) -> bytes:
+    """The payload in DATA packets of these sizes, the rest in one more."""
+    packets = []
+    for size in sizes:
+        packets.append(data(payload[:size]))
+        payload = payload[size:]
+    return b"".join([*packets, data(payload)])
+
+
+@given(
+    st.lists(st.integers(0, 400) | st.integers(32_700, 70_000), max_size=4),
+    st.lists(st.integers(-(2**31), 2**31), max_size=5),
+    st.lists(st.integers(1, 300), max_size=12),
+)
+def test_a_request_may_be_cut_anywhere(lengths: list[int], numbers: list[int], sizes: list[int]):
+    texts = [bytes(position % 251 for position in range(length)) for length in lengths]
+    payload = b"".join(
+        [*map(universal, numbers), *map(clr, texts), *map(sized, texts), b"end\0", b"\xff"]
+    )
+    reader = reader_of(cut(payload, sizes))
+    try:
+        assert [reader.universal() for _ in numbers] == numbers
+        assert [reader.clr() or b"" for _ in texts] == texts
+        assert [reader.sized() for _ in texts] == texts
+        assert reader.until_zero() == b"end"
+        assert reader.u8() == 0xFF
+        with pytest.raises(DisconnectedError):
+            reader.u8()
+    finally:
+        close(reader)
+
+
+def test_lengths_are_short_until_accept_and_long_after(wire: Wire):
+    wire.client.sendall(packet(b"first", Packet.CONNECT, wide=False))
+    assert wire.server.receive() == (Packet.CONNECT, b"first")
+
+    wire.server.wide_lengths = True
+    wire.client.sendall(packet(b"x" * 70_000))
+    assert wire.server.receive() == (Packet.DATA, b"x" * 70_000)
+
+
+@pytest.mark.parametrize("size", [0, 1, 502, 503, 1004, 1005, 5000])
+def test_a_response_is_cut_at_the_sdu_and_marked_at_its_end(wire: Wire, size: int):
+    wire.server.wide_lengths = True
+    wire.server.sdu = 512
+    payload = bytes(position % 251 for position in range(size))
+
+    wire.server.send_data(payload, last_flags=END_OF_RESPONSE)
+    wire.server.sock.close()
+
+    received = b"".join(iter(lambda: wire.client.recv(1 << 16), b""))
+    bodies, flags = [], []
+    while received:
+        (length,) = struct.unpack_from(">I", received)
+        assert length <= 512
+        flags.append(struct.unpack_from(">H", received, 8)[0])
+        bodies.append(received[10:length])
+        received = received[length:]
+    assert b"".join(bodies) == payload
+    assert flags == [0] * (len(flags) - 1) + [END_OF_RESPONSE]
+
+
+def test_a_marker_breaks_the_request():
+    reader = reader_of(data(b"ab") + packet(bytes([1, 0, Marker.INTERRUPT]), Packet.MARKER))
+    assert reader.raw(2) == b"ab"
+    with pytest.raises(BreakError):
+        reader.u8()
+    close(reader)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"",
+        data(b"", END_OF_FILE),
+        packet(b"", Packet.CONNECT),
+        bytes(8),
+        struct.pack(">I", 7) + bytes(4),
+        data(b"")[:-1],
+    ],
+    ids=["nothing", "end of file", "not data", "no length", "too short a length", "half a packet"],
+)
+def test_a_client_that_goes_or_talks_nonsense_is_disconnected(sent: bytes):
+    reader = reader_of(sent)
+    with pytest.raises(DisconnectedError):
+        reader.u8()
+    close(reader)
+
+
+def test_input_is_seen_before_it_is_read(wire: Wire):
+    assert not wire.server.has_input()
+    wire.client.sendall(packet(b"x", wide=False) + b"more")
+    assert wire.server.has_input(timeout=10)
+    wire.server.receive()
+    assert wire.server.has_input()
