@@ -1,6 +1,7 @@
 """What the commands print for people: plans, comparisons and runs as tables."""
 
 from collections.abc import Iterable, Sequence
+from numbers import Number
 from typing import Any
 
 from tabulate import tabulate
@@ -73,9 +74,16 @@ def runs(found: Iterable[Any]) -> str:
         ]
         for run in found
     ]
-    return _table(lines, list(_RUN_COLUMNS.values()))
+    return _table(lines, list(_RUN_COLUMNS.values()), missing="")
 
 
-def _table(lines: Sequence[Sequence[Any]], headers: Sequence[str]) -> str:
-    # disable_numparse: tabulate would print numbers through floats.
-    return tabulate(lines, headers, tablefmt="simple", disable_numparse=True, missingval="NULL")
+def _table(lines: Sequence[Sequence[Any]], headers: Sequence[str], *, missing: str = "NULL") -> str:
+    numeric = [any(isinstance(cell, Number) for cell in column) for column in zip(*lines, strict=True)]
+    return tabulate(
+        lines,
+        headers,
+        tablefmt="simple",
+        disable_numparse=True,  # It would print numbers through floats.
+        colalign=["right" if each else "left" for each in numeric] or None,
+        missingval=missing,
+    )
