@@ -11,6 +11,7 @@ from typing import Literal, Self
 from oracle_standin.auth import Account
 from oracle_standin.cache import Cache
 from oracle_standin.faults import ConnectionDropError, Faults
+from oracle_standin.groups import GroupMemory
 from oracle_standin.packets import Channel
 from oracle_standin.session import GENERATIONS, Session
 from oracle_standin.store import Store, install
@@ -56,6 +57,7 @@ class OracleStandin:
         self._ssl_context = ssl_context
         self._duplicate_columns = duplicate_columns
         self._cache = Cache()
+        self._memory = GroupMemory()
         self._listener: socket.socket | None = None
         self._accepting: threading.Thread | None = None
         self._lock = threading.Lock()
@@ -123,7 +125,11 @@ class OracleStandin:
 
     def open_store(self, user: str) -> Store:
         store = Store(
-            self.database_url, user.strip('"'), self._cache, duplicates=self._duplicate_columns
+            self.database_url,
+            user.strip('"'),
+            self._cache,
+            self._memory,
+            duplicates=self._duplicate_columns,
         )
         with self._lock:
             self._stores = {one for one in self._stores if not one.closed} | {store}

@@ -5,7 +5,7 @@ PostgreSQL relations that `resolve` finds, binds become literals.
 """
 
 import datetime
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sqlglot import exp
@@ -32,6 +32,22 @@ class Relation:
 Resolve = Callable[[str | None, str], Relation]
 
 
+@dataclass(frozen=True)
+class Grouping:
+    """A query of one row a group, over the rows of one table and nothing else, in pieces."""
+
+    projections: str
+    source: str
+    conditions: Sequence[str]
+    keys: Sequence[str]
+
+    def tail(self, condition: str | None = None) -> str:
+        """All behind the projections, with one more condition."""
+        conditions = [*self.conditions, *([f"({condition})"] if condition else [])]
+        where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+        return f"{self.source}{where} GROUP BY {', '.join(self.keys)}"
+
+
 @dataclass
 class Translation:
     """PostgreSQL's SQL, and what else one has to know to run it and to keep its answer."""
@@ -40,6 +56,7 @@ class Translation:
     column_names: list[str] | None
     relations: set[Relation] = field(default_factory=set)
     is_stable: bool = True
+    grouping: Grouping | None = None
 
 
 def translate(
@@ -54,7 +71,8 @@ def translate(
     renderer = _Renderer(resolve, binds, context)
     sql = renderer.render(statement)
     names = _column_names(statement) if isinstance(statement, exp.Query) else None
-    return Translation(sql, names, renderer.relations, renderer.is_stable)
+    grouping = renderer.grouping(statement) if renderer.is_stable else None
+    return Translation(sql, names, renderer.relations, renderer.is_stable, grouping)
 
 
 def oracle_name(identifier: exp.Expression | None) -> str:
@@ -102,6 +120,7 @@ _SELECT_PARTS = {
     "with_", "hint", "distinct", "expressions", "from_", "joins", "where", "group", "having",
     "order", "limit", "offset", "kind", "operation_modifiers",
 }  # fmt: skip
+_GROUPING_PARTS = {"expressions", "from_", "where", "group"}
 
 
 class _Renderer:
@@ -154,6 +173,24 @@ class _Renderer:
             parts.append("WHERE " + " AND ".join(map(self.render, conditions)))
         parts += [self.render(node.args[key]) for key in ("group", "having") if node.args.get(key)]
         return self._tail(node, parts, most)
+
+    def grouping(self, node: exp.Expression) -> Grouping | None:
+        """The query in pieces, where it is nothing but SELECT, FROM a table, WHERE and GROUP BY."""
+        parts = {key for key, value in node.args.items() if value} - {"hint"}
+        plain = {"expressions", "from_", "group"} <= parts <= _GROUPING_PARTS
+        if not plain or not isinstance(node.args["from_"].this, exp.Table):
+            return None
+        if len(list(node.find_all(exp.Query))) > 1:
+            return None
+        conditions, most = self._split_rownum(node)
+        if most is not None:
+            return None
+        return Grouping(
+            projections=", ".join(map(self._projection, node.expressions)),
+            source=self.render(node.args["from_"]),
+            conditions=[self.render(condition) for condition in conditions],
+            keys=[self.render(key) for key in node.args["group"].expressions],
+        )
 
     def _distinct_of(self, node: exp.Select) -> str:
         distinct = node.args.get("distinct")

@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Hashable, Iterator, Sequence
 from importlib.resources import files
 from itertools import count
-from typing import Any, LiteralString, cast
+from typing import Any, LiteralString, NamedTuple, cast
 
 import psycopg
 from psycopg import pq
@@ -13,6 +13,7 @@ from psycopg.types.string import TextLoader
 from oracle_standin.cache import Cache
 from oracle_standin.errors import OraError, from_postgres
 from oracle_standin.functions import SCHEMA
+from oracle_standin.groups import GroupMemory, Groups, answer
 from oracle_standin.messages import Column, OraType
 from oracle_standin.names import swapped
 from oracle_standin.result import Result, Stream, from_cache
@@ -59,9 +60,9 @@ ORDER BY f.priority LIMIT 1
 # trigger that counts included, is part of the version.
 _VERSION = f"""
 SELECT c.oid, c.relfilenode, t.oid, t.xmin::text,
-    (SELECT count(*) FROM {SCHEMA}.changes ch WHERE ch.relation = c.oid),
     (SELECT string_agg(concat_ws(':', a.attnum, a.attname, a.atttypid, a.atttypmod), ','
-        ORDER BY a.attnum) FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0)
+        ORDER BY a.attnum) FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0),
+    (SELECT count(*) FROM {SCHEMA}.changes ch WHERE ch.relation = c.oid)
 FROM pg_class c
 JOIN pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_trigger t ON t.tgrelid = c.oid AND t.tgname = 'oracle_standin_change' AND t.tgenabled = 'A'
@@ -77,14 +78,32 @@ def install(database_url: str) -> None:
         connection.execute(script.encode())
 
 
+class _Version(NamedTuple):
+    """What a table is, and how often it was changed."""
+
+    definition: Hashable
+    changes: str
+
+
+class _Key(NamedTuple):
+    """All that an encoded answer depends on."""
+
+    sql: str
+    versions: tuple[_Version, ...]
+    duplicates: bool
+
+
 class Store:
     """One PostgreSQL connection. Its errors come out as Oracle's."""
 
-    def __init__(self, database_url: str, user: str, cache: Cache, *, duplicates: bool) -> None:
+    def __init__(
+        self, database_url: str, user: str, cache: Cache, memory: GroupMemory, *, duplicates: bool
+    ) -> None:
         self.schema = user.upper()
         self.read_only = False
         self.changed = False
         self._cache = cache
+        self._memory = memory
         self._duplicates = duplicates
         self._names = count(1)
         self._open: set[str] = set()
@@ -208,6 +227,10 @@ class Store:
         if before is not None and (blocks := self._cache.get(before)) is not None:
             self._settle()
             return from_cache(blocks)
+        if before is not None and (groups := self._groups(translation, before)) is not None:
+            blocks = [self._encoder(columns).encode(list(groups.values()))] if groups else []
+            self._cache.put(before, blocks)
+            return from_cache(blocks)
         name = f"cursor_{next(self._names)}"
         hold = "" if self.read_only else "WITH HOLD "
         with self._savepoint():
@@ -216,7 +239,7 @@ class Store:
         # Without a snapshot around both, only an unchanged version says what the cursor sees.
         key = before if before is not None and before == self._key(translation) else None
         stream = Stream(
-            RowEncoder(columns, duplicate_columns=self._duplicates),
+            self._encoder(columns),
             fetch=lambda most: self._fetch(name, most),
             close=lambda: self._close(name),
             keep=lambda blocks: self._keep(key, blocks),
@@ -224,7 +247,25 @@ class Store:
         )
         return Result(stream.pull, stream.close)
 
-    def _key(self, translation: Translation) -> Hashable | None:
+    def _encoder(self, columns: Sequence[Column]) -> RowEncoder:
+        return RowEncoder(columns, duplicate_columns=self._duplicates)
+
+    def _groups(self, translation: Translation, key: _Key) -> Groups | None:
+        """A grouped answer; only where several queries see one snapshot."""
+        if translation.grouping is None or not self.read_only:
+            return None
+        statement = (key.sql, *(version.definition for version in key.versions))
+        with self._savepoint():
+            groups = answer(
+                translation.grouping,
+                lambda sql: self._run(sql).fetchall(),
+                self._memory.get(statement),
+            )
+        if groups is not None:
+            self._memory.put(statement, groups)
+        return groups
+
+    def _key(self, translation: Translation) -> _Key | None:
         if self.changed or not translation.is_stable or not translation.relations:
             return None
         versions = []
@@ -234,10 +275,10 @@ class Store:
             version = self._run(_VERSION, (relation.schema, relation.name)).fetchone()
             if version is None:
                 return None
-            versions.append(version)
-        return (translation.sql, tuple(versions), self._duplicates)
+            versions.append(_Version(version[:-1], version[-1]))
+        return _Key(translation.sql, tuple(versions), self._duplicates)
 
-    def _keep(self, key: Hashable | None, blocks: Sequence[Block]) -> None:
+    def _keep(self, key: _Key | None, blocks: Sequence[Block]) -> None:
         if key is not None:
             self._cache.put(key, blocks)
 

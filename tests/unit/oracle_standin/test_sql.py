@@ -1,6 +1,7 @@
 """What the stand-in answers, what it refuses and how; nothing in between."""
 
 import contextlib
+import re
 
 import pytest
 from hypothesis import given
@@ -158,7 +159,15 @@ def test_a_function_that_is_not_listed_never_reaches_postgresql(name: str):
     assert code_of(f"select {name}(a) from t") == 904
 
 
-_FRAGMENTS = ["select", "from", "where", "group_by", "order_by", "a", "b", "t", "1", "'x'", "''", "(", ")", ",", "*", "=", "<>", "||", "+", "-", "/", "and", "or", "not", "in", "is_null", "like", "exists", "nvl", "count", "sum", "case_when", "then", "end", "as", "join", "on", "union_all", "minus", "distinct", "rownum", "fetch_first_1_rows_only", "dual", "with", "null", "between", "having", "insert_into", "values", "update", "set", "delete_from", ":a", '"q"', "--", "/*", ";", "::", "@"]
+_FRAGMENTS = re.findall(
+    r"\S+",
+    """
+    select from where group_by order_by a b t 1 'x' '' ( ) , * = <> || + - / and or not in is_null
+    like exists nvl count sum case_when then end as join on union_all minus distinct rownum
+    fetch_first_1_rows_only dual with null between having insert_into values update set delete_from
+    :a "q" -- /* ; :: @
+    """,
+)
 
 
 @given(st.lists(st.sampled_from(_FRAGMENTS), max_size=14))
