@@ -48,6 +48,8 @@ def validate(client_dir: Path) -> Path:
 
     Raises NotFoundError that names the first cause why it would not.
     """
+    if client_dir.exists() and not os.access(client_dir, os.R_OK | os.X_OK):
+        raise _unreadable(client_dir, client_dir)
     libraries = _libraries(client_dir)
     if not libraries:
         raise NotFoundError(
@@ -57,10 +59,7 @@ def validate(client_dir: Path) -> Path:
         )
     library = libraries[0]
     if not os.access(library, os.R_OK):
-        raise NotFoundError(
-            f"{library} cannot be read by user id {os.geteuid()}.",
-            remedy=f"chmod a+rX {client_dir} and the files in it.",
-        )
+        raise _unreadable(library, client_dir)
     try:
         ctypes.CDLL(str(library))
     except OSError as error:
@@ -82,6 +81,13 @@ def _libraries(client_dir: Path) -> list[Path]:
         return sorted(path for path in client_dir.iterdir() if path.name.startswith(_LIBRARY))
     except OSError:
         return []
+
+
+def _unreadable(path: Path, client_dir: Path) -> NotFoundError:
+    return NotFoundError(
+        f"{path} cannot be read by user id {os.geteuid()}.",
+        remedy=f"chmod a+rX {client_dir} and the files in it.",
+    )
 
 
 def _loading_remedy(client_dir: Path, reason: str) -> str:

@@ -124,6 +124,10 @@ class ContainerJob(Job):
         """The same with more options of `docker run`."""
         return ContainerJob(self.environ, self.image, [*self.options, *options], self.names)
 
+    def with_image(self, image: str) -> "ContainerJob":
+        """The same in another image."""
+        return ContainerJob(self.environ, image, self.options, self.names)
+
     def remove(self) -> None:
         """All containers that it made."""
         if self.names:

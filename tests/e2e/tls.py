@@ -19,26 +19,26 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-_LOOPBACK = "127.0.0.1"
+LOOPBACK = "127.0.0.1"
 # PostgreSQL's SSLRequest: its length and its code; the answer S means yes.
 _SSL_REQUEST = bytes.fromhex("00000008 04d2162f")
 
 
 @dataclass(frozen=True)
 class Authority:
-    """A certificate authority of the test's own, and a server certificate for 127.0.0.1."""
+    """A certificate authority of the test's own, and the certificate of a server."""
 
     ca_file: Path
     server_file: Path
 
     @classmethod
-    def create(cls, folder: Path, name: str) -> "Authority":
+    def create(cls, folder: Path, name: str, host: str = LOOPBACK) -> "Authority":
         """Writes `<name>-ca.crt` and `<name>-server.pem` (key and certificate)."""
         ca_key, server_key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
         ca_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"{name} test authority")])
-        server_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, _LOOPBACK)])
-        ca = _certificate(ca_name, ca_key, ca_name, ca_key, authority=True)
-        server = _certificate(server_name, server_key, ca_name, ca_key, authority=False)
+        server_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
+        ca = _certificate(ca_name, ca_key, ca_name, ca_key, host=None)
+        server = _certificate(server_name, server_key, ca_name, ca_key, host=host)
         authority = cls(folder / f"{name}-ca.crt", folder / f"{name}-server.pem")
         authority.ca_file.write_bytes(ca.public_bytes(Encoding.PEM))
         private = server_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
@@ -58,7 +58,7 @@ def _certificate(
     issuer: x509.Name,
     issuer_key: ec.EllipticCurvePrivateKey,
     *,
-    authority: bool,
+    host: str | None,
 ) -> x509.Certificate:
     now = datetime.datetime.now(datetime.UTC)
     builder = (
@@ -69,23 +69,30 @@ def _certificate(
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - datetime.timedelta(hours=1))
         .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
+        .add_extension(x509.BasicConstraints(ca=host is None, path_length=None), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .add_extension(
             x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()),
             critical=False,
         )
     )
-    if not authority:
-        names = [x509.IPAddress(ipaddress.ip_address(_LOOPBACK))]
-        builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
+    if host is not None:
+        names = x509.SubjectAlternativeName([_general_name(host)])
+        builder = builder.add_extension(names, critical=False)
     return builder.sign(issuer_key, hashes.SHA256())
+
+
+def _general_name(host: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(host))
+    except ValueError:
+        return x509.DNSName(host)
 
 
 @contextlib.contextmanager
 def postgres_front(port: int, context: ssl.SSLContext) -> Iterator[int]:
     """The port on which the PostgreSQL at `port` is reached by TLS, and by nothing else."""
-    with socket.create_server((_LOOPBACK, 0)) as listener:
+    with socket.create_server((LOOPBACK, 0)) as listener:
         thread = threading.Thread(target=_serve, args=(listener, port, context), daemon=True)
         thread.start()
         yield listener.getsockname()[1]
@@ -110,7 +117,7 @@ def _forward(client: socket.socket, port: int, context: ssl.SSLContext) -> None:
         client.sendall(b"S")
         with (
             context.wrap_socket(client, server_side=True) as front,
-            socket.create_connection((_LOOPBACK, port)) as server,
+            socket.create_connection((LOOPBACK, port)) as server,
         ):
             back = threading.Thread(target=_pump, args=(server, front), daemon=True)
             back.start()
