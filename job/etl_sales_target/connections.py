@@ -6,7 +6,8 @@ ignore or garble is refused. No message holds a secret, and no exception carries
 """
 
 import json
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,45 +22,6 @@ _JSON_KEYS = {
 }  # fmt: skip
 _HIGHEST_PORT = 65_535
 _ORACLE_PORT = 1521
-
-# Extras that oracledb.connect takes under the same name. More than the hook passes on: retries
-# and a proxy are the network's matter, not Airflow's.
-_ORACLE_EXTRAS = (
-    "cclass",
-    "config_dir",
-    "events",
-    "expire_time",
-    "https_proxy",
-    "https_proxy_port",
-    "pool_name",
-    "protocol",
-    "purity",
-    "retry_count",
-    "retry_delay",
-    "ssl_server_cert_dn",
-    "ssl_server_dn_match",
-    "use_tcp_fast_open",
-    "wallet_location",
-    "wallet_password",
-)
-_ORACLE_INTEGERS = {"expire_time", "https_proxy_port", "retry_count", "retry_delay"}
-_ORACLE_BOOLEANS = {"events", "ssl_server_dn_match", "use_tcp_fast_open"}
-
-# Extras of Airflow's PostgreSQL connection that are not for libpq.
-_AIRFLOW_POSTGRES_EXTRAS = {
-    "aws_conn_id",
-    "azure_conn_id",
-    "cluster-identifier",
-    "cursor",
-    "iam",
-    "redshift",
-    "redshift-serverless",
-    "sqlalchemy_query",
-    "sqlalchemy_scheme",
-    "workgroup-name",
-}
-
-_BOOLEANS = {"true": True, "false": False}
 
 
 @dataclass(frozen=True)
@@ -203,41 +165,40 @@ def _extra(value: object) -> dict[str, Any]:
 def _from_uri(text: str) -> Connection:
     if not text:
         raise _FormError("it is empty")
-    scheme = urlsplit(text).scheme
-    if not scheme or "://" not in text:
-        raise _FormError("it has no scheme such as oracle://")
+    scheme, separator, rest = text.partition("://")
+    if not separator or scheme != urlsplit(text).scheme:
+        raise _FormError("it does not begin with a type such as oracle://")
     # oracle://tcps://user@host names a protocol, which belongs to the host.
-    has_protocol = text.count("://") > 1
-    rest = text.replace(f"{scheme}://", "" if has_protocol else "//")
-    protocol = rest.partition("://")[0] if has_protocol else ""
-    if text.count("://") > 2 or "@" in protocol or ":" in protocol:  # noqa: PLR2004
+    protocol, separator, _ = rest.rpartition("://")
+    if separator and (not _is_word(protocol) or protocol.endswith(scheme)):
         raise _FormError("'://' stands in it too often; percent-encode it in passwords and extras")
-    parts = urlsplit(rest)
-    try:
-        port = parts.port
-    except ValueError:
-        raise _FormError(
-            "its port is no number; percent-encode '/', ':', '@', '#' and '?' in a password"
-        ) from None
-    host = _host(parts)
+    parts = urlsplit(rest if separator else f"//{rest}")
+    host = unquote(parts.hostname or "")
+    if "/" in host and not host.startswith("/"):
+        raise _FormError("its host is neither a name, nor an address, nor a socket's folder")
     query = dict(parse_qsl(parts.query, keep_blank_values=True))
     return Connection(
         conn_type=_conn_type(scheme),
-        host=f"{parts.scheme}://{host}" if host and has_protocol else host,
-        login=unquote(parts.username) if parts.username else parts.username,
-        password=unquote(parts.password) if parts.password else parts.password,
+        host=f"{protocol.lower()}://{host}" if host and separator else host,
+        login=unquote(parts.username or ""),
+        password=unquote(parts.password or ""),
         schema=unquote(parts.path[1:]),
-        port=port,
+        port=_uri_port(parts),
         extra=_extra(query["__extra__"]) if "__extra__" in query else query,
     )
 
 
-def _host(parts: SplitResult) -> str:
-    host = unquote(parts.hostname or "")
-    if "/" not in host:
-        return host
-    # A socket's folder keeps its case, which `hostname` folds.
-    return unquote(parts.netloc.rpartition("@")[2].partition(":")[0])
+def _is_word(text: str) -> bool:
+    return text.isascii() and text.isalpha()
+
+
+def _uri_port(parts: SplitResult) -> int | None:
+    try:
+        return parts.port
+    except ValueError:
+        raise _FormError(
+            "its port is no number; percent-encode '/', ':', '@', '#' and '?' in a password"
+        ) from None
 
 
 def _conn_type(conn_type: str) -> str:
@@ -252,25 +213,28 @@ def oracle_parameters(connection: Connection) -> OracleParameters:
     _require_type(connection, "oracle")
     _require_login(connection, "oracle")
     if not connection.password:
-        raise ConfigurationError("The oracle connection holds no password.")
+        raise ConfigurationError(
+            "The oracle connection holds no password.", remedy="Write oracle://USER:PASSWORD@HOST…"
+        )
     extra = _given(connection.extra)
     if "mode" in extra:
         raise ConfigurationError(
             "The oracle connection has the extra mode, which the job does not use.",
             remedy="Name a user who may read the source, and no administrator.",
         )
-    login = {
-        "user": connection.login,
-        "password": connection.password,
-        "dsn": _oracle_dsn(connection, extra),
-        **{key: _oracle_extra(key, extra[key]) for key in _ORACLE_EXTRAS if key in extra},
-    }
-    thick_mode = extra.get("thick_mode")
+    place, driver, login = (
+        _read_extras(kind, extra) for kind in (_ORACLE_PLACE, _ORACLE_DRIVER, _ORACLE_LOGIN)
+    )
     return OracleParameters(
-        login=login,
-        thick_mode=None if thick_mode is None else _boolean("oracle", "thick_mode", thick_mode),
-        thick_mode_lib_dir=_text("thick_mode_lib_dir", extra),
-        thick_mode_config_dir=_text("thick_mode_config_dir", extra),
+        login={
+            "user": connection.login,
+            "password": connection.password,
+            "dsn": _oracle_dsn(connection, protocol=login.get("protocol"), **place),
+            **login,
+        },
+        thick_mode=driver.get("thick_mode"),
+        thick_mode_lib_dir=driver.get("thick_mode_lib_dir"),
+        thick_mode_config_dir=driver.get("thick_mode_config_dir"),
     )
 
 
@@ -279,8 +243,77 @@ def _given(extra: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in extra.items() if value not in (None, "")}
 
 
-def _oracle_dsn(connection: Connection, extra: Mapping[str, Any]) -> str:
-    service_name, sid, dsn = (_text(key, extra) for key in ("service_name", "sid", "dsn"))
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _integer(value: object) -> int | None:
+    text = str(value).strip()
+    return int(text) if re.fullmatch("[0-9]{1,9}", text) else None
+
+
+def _boolean(value: object) -> bool | None:
+    return {"true": True, "false": False}.get(str(value).strip().lower())
+
+
+_Reader = Callable[[object], Any]
+_Extras = Mapping[str, _Reader]
+
+# What each reader takes; it gives None for anything else.
+_EXPECTED: Mapping[_Reader, str] = {
+    _text: "text",
+    _integer: "a whole number",
+    _boolean: "true or false",
+}
+
+_ORACLE_PLACE: _Extras = {"service_name": _text, "sid": _text, "dsn": _text}
+
+_ORACLE_DRIVER: _Extras = {
+    "thick_mode": _boolean,
+    "thick_mode_lib_dir": _text,
+    "thick_mode_config_dir": _text,
+}
+
+# What oracledb.connect takes under the same name. More than the hook passes on: retries and a
+# proxy are the network's matter, not Airflow's.
+_ORACLE_LOGIN: _Extras = {
+    "cclass": _text,
+    "config_dir": _text,
+    "events": _boolean,
+    "expire_time": _integer,
+    "https_proxy": _text,
+    "https_proxy_port": _integer,
+    "pool_name": _text,
+    "protocol": _text,
+    "purity": _text,
+    "retry_count": _integer,
+    "retry_delay": _integer,
+    "ssl_server_cert_dn": _text,
+    "ssl_server_dn_match": _boolean,
+    "use_tcp_fast_open": _boolean,
+    "wallet_location": _text,
+    "wallet_password": _text,
+}
+
+
+def _read_extras(kind: _Extras, extra: Mapping[str, Any]) -> dict[str, Any]:
+    found = {key: read(extra[key]) for key, read in kind.items() if key in extra}
+    for key, value in found.items():
+        if value is None:
+            raise ConfigurationError(
+                f"The extra {key} of the oracle connection is not {_EXPECTED[kind[key]]}."
+            )
+    return found
+
+
+def _oracle_dsn(
+    connection: Connection,
+    *,
+    protocol: str | None,
+    service_name: str | None = None,
+    sid: str | None = None,
+    dsn: str | None = None,
+) -> str:
     if service_name and sid:
         raise ConfigurationError(
             "The oracle connection names both a service_name and a sid.",
@@ -289,12 +322,12 @@ def _oracle_dsn(connection: Connection, extra: Mapping[str, Any]) -> str:
     # Airflow's form has the service's name in its field "Schema" too.
     service_name = service_name or connection.schema
     if connection.host and sid:
-        return _oracle_address(connection, extra, f"SID={_plain('sid', sid)}")
+        return _oracle_address(connection, protocol, f"SID={_plain('sid', sid)}")
     if connection.host and service_name:
         service_name = _plain("service_name", service_name)
-        return _oracle_address(connection, extra, f"SERVICE_NAME={service_name}")
+        return _oracle_address(connection, protocol, f"SERVICE_NAME={service_name}")
     if dsn:
-        return dsn
+        return _without_password(dsn)
     if not connection.host:
         raise ConfigurationError(
             "The oracle connection names no host and no dsn.",
@@ -303,11 +336,11 @@ def _oracle_dsn(connection: Connection, extra: Mapping[str, Any]) -> str:
     return f"{connection.host}:{connection.port}" if connection.port else connection.host
 
 
-def _oracle_address(connection: Connection, extra: Mapping[str, Any], connect_data: str) -> str:
-    protocol, _, host = str(connection.host).rpartition("://")
-    protocol = _text("protocol", extra) or protocol or "tcp"
+def _oracle_address(connection: Connection, protocol: str | None, connect_data: str) -> str:
+    hosts_protocol, _, host = str(connection.host).rpartition("://")
+    protocol = _plain("protocol", protocol or hosts_protocol or "tcp").upper()
     return (
-        f"(DESCRIPTION=(ADDRESS=(PROTOCOL={_plain('protocol', protocol).upper()})"
+        f"(DESCRIPTION=(ADDRESS=(PROTOCOL={protocol})"
         f"(HOST={_plain('host', host)})(PORT={connection.port or _ORACLE_PORT}))"
         f"(CONNECT_DATA=({connect_data})))"
     )
@@ -322,33 +355,29 @@ def _plain(what: str, value: str) -> str:
     return value
 
 
-def _text(key: str, extra: Mapping[str, Any]) -> str | None:
-    value = extra.get(key)
-    if not isinstance(value, str | None):
-        raise ConfigurationError(f"The extra {key} of the oracle connection is no text.")
-    return value
-
-
-def _oracle_extra(key: str, value: Any) -> object:
-    if key in _ORACLE_BOOLEANS:
-        return _boolean("oracle", key, value)
-    if key not in _ORACLE_INTEGERS:
-        return _text(key, {key: value})
-    try:
-        return int(value)
-    except (ArithmeticError, TypeError, ValueError):
+def _without_password(dsn: str) -> str:
+    # The driver's errors show the dsn.
+    if "@" in dsn and not dsn.lstrip().startswith("("):
         raise ConfigurationError(
-            f"The extra {key} of the oracle connection is no number."
-        ) from None
-
-
-def _boolean(conn_type: str, key: str, value: object) -> bool:
-    found = _BOOLEANS.get(str(value).strip().lower())
-    if found is None:
-        raise ConfigurationError(
-            f"The extra {key} of the {conn_type} connection is neither true nor false."
+            "The dsn of the oracle connection may not contain '@'.",
+            remedy="User and password belong into its login and password.",
         )
-    return found
+    return dsn
+
+
+# Extras of Airflow's PostgreSQL connection that are not for libpq.
+_AIRFLOW_POSTGRES_EXTRAS = {
+    "aws_conn_id",
+    "azure_conn_id",
+    "cluster-identifier",
+    "cursor",
+    "iam",
+    "redshift",
+    "redshift-serverless",
+    "sqlalchemy_query",
+    "sqlalchemy_scheme",
+    "workgroup-name",
+}
 
 
 def postgres_parameters(connection: Connection) -> dict[str, str | int]:
@@ -359,10 +388,10 @@ def postgres_parameters(connection: Connection) -> dict[str, str | int]:
     _require_type(connection, "postgres")
     _require_login(connection, "postgres")
     extra = _given(connection.extra)
-    if _boolean("postgres", "iam", extra.get("iam", False)):
+    if extra.get("iam"):
         raise ConfigurationError(
             "The postgres connection asks for a cloud's token (iam), which the job cannot fetch.",
-            remedy="Give it a password or a client certificate (sslcert, sslkey).",
+            remedy="Drop iam, and give it a password or a client certificate (sslcert, sslkey).",
         )
     parameters = _given(
         {

@@ -192,7 +192,7 @@ def assert_agreement(text: str) -> None:
     assert values(ours, ours.extra) == values(theirs, theirs.extra_dejson)
 
 
-@several(1500)
+@several(1200)
 @given(ANY_FIELDS, ANY_EXTRA, FORMS, st.sampled_from(["", " ", "\n"]))
 def test_both_read_the_same_fields(
     drawn: dict[str, Any], extra: dict[str, Any], form: Any, space: str
@@ -209,7 +209,7 @@ PIECES = st.sampled_from(
 )
 
 
-@several(2000)
+@several(1200)
 @given(st.lists(PIECES, max_size=14).map("".join))
 @example("oracle://u:p@oracle://h")
 @example("oracle://tcps://u:p@h:2484/s")
@@ -248,7 +248,7 @@ def oracle_meaning(arguments: Mapping[str, Any]) -> tuple[Any, ...]:
     return *hidden, repr(oracledb.ConnectParams(**shown))
 
 
-@several(700)
+@several(600)
 @given(oracle_connections(), FORMS)
 def test_oracledb_gets_the_same(
     oracle_call: dict[str, Any], drawn: tuple[dict[str, Any], dict[str, Any]], form: Any
@@ -278,7 +278,7 @@ def postgres_call(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     return call
 
 
-@several(700)
+@several(600)
 @given(POSTGRES_FIELDS, POSTGRES_EXTRAS, FORMS)
 def test_psycopg_gets_the_same(
     postgres_call: dict[str, Any], drawn: dict[str, Any], extra: dict[str, Any], form: Any
