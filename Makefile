@@ -10,6 +10,7 @@ AIRFLOWS := airflow airflow-2
 UV := $(VENV)/bin/uv
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 \
 	--generate-hashes --no-header --no-emit-index-url $(UPGRADE)
+SCRIPTS := .ci/run docker/provide-instantclient docker/with-build-secrets
 WITH_TESTS := PYTHONPATH=tests $(VENV)/bin/python
 
 # The image: TARGET=instantclient has Oracle's client inside, TARGET=thin does without.
@@ -48,6 +49,8 @@ lint: setup ## Check style, format and types
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/mypy
+	$(VENV)/bin/hadolint docker/Dockerfile
+	$(VENV)/bin/shellcheck $(SCRIPTS)
 
 format: setup ## Rewrite the code in the project's format
 	$(VENV)/bin/ruff check --fix
