@@ -24,14 +24,15 @@ TAG := $(VERSION)$(if $(filter thin,$(TARGET)),-thin)
 INDEX := $(firstword $(foreach name,UV_DEFAULT_INDEX UV_INDEX_URL PIP_INDEX_URL,$(if $($(name)),$(name))))
 CA_BUNDLE ?= $(firstword $(SSL_CERT_FILE) $(wildcard /etc/ssl/certs/ca-certificates.crt))
 
+COMPOSE = TAG=$(VERSION)-thin $(DOCKER) compose --file docker/compose.yaml
 comma := ,
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo databases test lint format lock bench chart-table airflow-test image e2e clean $(AIRFLOWS:%=test-%)
+.PHONY: help setup demo databases test lint format lock bench chart-table airflow-test image compose-demo test-oracle e2e clean $(AIRFLOWS:%=test-%)
 
 help: ## Print this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(VENV)/ready ## Make or renew the environment (the other targets do it themselves)
 
@@ -85,6 +86,20 @@ image: ## Build the image (TARGET=thin: without Oracle's client)
 		$(if $(INDEX),--secret id=index_url$(comma)env=$(INDEX)) \
 		$(if $(CA_BUNDLE),--secret id=ca_bundle$(comma)src=$(CA_BUNDLE)) \
 		.
+
+compose-demo: ## Run the job between a real Oracle and PostgreSQL (pulls images)
+	$(MAKE) image TARGET=thin
+	$(COMPOSE) up --detach --wait oracle postgres pushgateway
+	$(COMPOSE) run --rm job check
+	$(COMPOSE) run --rm job run
+	$(COMPOSE) run --rm job run
+	$(COMPOSE) run --rm job verify
+	@echo "Still up, for your own trials; '$(COMPOSE) down --volumes' removes it."
+
+test-oracle: setup ## Run the integration tests against a real Oracle (pulls an image)
+	$(COMPOSE) up --detach --wait oracle
+	ORACLE_TEST_CONN=oracle://apps:demo-only@127.0.0.1:1521/FREEPDB1 \
+		$(VENV)/bin/pytest tests/integration
 
 e2e: setup ## Run the tests that need Docker or a cluster (DOCKER_HOST, KUBECONFIG)
 	$(VENV)/bin/pytest tests/e2e
