@@ -11,6 +11,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from airflow.utils.session import create_session
+
 try:
     from airflow.dag_processing.dagbag import BundleDagBag
 except ImportError:  # Airflow 2
@@ -63,8 +65,6 @@ def _report(run_id: str) -> Any:
     found = XComModel.get_many(
         key="return_value", task_ids="load", dag_ids="etl_sales_target", run_id=run_id
     )
-    from airflow.utils.session import create_session
-
     with create_session() as session:
         value = session.execute(found.with_only_columns(XComModel.value)).scalar()
     return json.loads(value) if isinstance(value, str) else value

@@ -1,7 +1,6 @@
 """A Kubernetes cluster, by KUBECONFIG: what the tests ask of it and do to it."""
 
 import base64
-import json
 import os
 import threading
 import time
@@ -10,30 +9,30 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import yaml
-from kubernetes import client, config, watch
+from kubernetes import client, config
 from kubernetes.client.exceptions import ApiException
+from kubernetes.config import ConfigException
+from urllib3.exceptions import HTTPError
 
 _TIMEOUT_SECONDS = 60
+_GLANCE_SECONDS = 0.1
+_ANSWER_SECONDS = 10
 
 
 @dataclass
 class PodWatch:
-    """The pods that were seen, as the API server described them last."""
+    """The pods that were seen, each as the API server described it last."""
 
-    seen: dict[str, dict[str, Any]] = field(default_factory=dict)
+    seen: dict[str, Any] = field(default_factory=dict)
     most_at_once: int = 0
-    _alive: set[str] = field(default_factory=set)
 
-    def note(self, event: dict[str, Any]) -> None:
-        pod = event["raw_object"]
-        name = pod["metadata"]["name"]
-        self.seen[name] = pod
-        ended = event["type"] == "DELETED" or pod["status"]["phase"] in ("Succeeded", "Failed")
-        (self._alive.discard if ended else self._alive.add)(name)
-        self.most_at_once = max(self.most_at_once, len(self._alive))
+    def look(self, pods: list[Any]) -> None:
+        self.seen |= {pod.metadata.name: pod for pod in pods}
+        alive = [pod for pod in pods if pod.status.phase not in ("Succeeded", "Failed")]
+        self.most_at_once = max(self.most_at_once, len(alive))
 
 
 class Cluster:
@@ -48,7 +47,7 @@ class Cluster:
         self.namespace = f"etl-{suffix}"
         self.airflow_namespace = f"airflow-{suffix}"
 
-    def __enter__(self) -> "Cluster":
+    def __enter__(self) -> Self:
         for name in (self.namespace, self.airflow_namespace):
             self.core.create_namespace({"metadata": {"name": name}})
         return self
@@ -66,8 +65,7 @@ class Cluster:
         self.core.create_namespaced_service_account(
             self.airflow_namespace, {"metadata": {"name": account}}
         )
-        request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}}
-        request["spec"] = {"audiences": None, "expirationSeconds": 3600}
+        request = {"spec": {"audiences": [], "expirationSeconds": 3600}}
         token = self.core.create_namespaced_service_account_token(
             account, self.airflow_namespace, request
         ).status.token
@@ -107,6 +105,19 @@ class Cluster:
         """As when its node is lost: no time to clean up."""
         self.core.delete_namespaced_pod(pod, self.namespace, grace_period_seconds=0)
 
+    def has_cronjobs(self) -> bool:
+        """Whether it is new enough for `batch/v1` CronJobs: 1.21."""
+        return "cronjobs" in {found.name for found in self.batch.get_api_resources().resources}
+
+    def job_succeeded(self, name: str) -> bool:
+        return bool(self.batch.read_namespaced_job(name, self.namespace).status.succeeded)
+
+    def delete_job(self, name: str) -> None:
+        """With its pods."""
+        options = {"propagationPolicy": "Foreground"}
+        self.batch.delete_namespaced_job(name, self.namespace, body=options)
+        self.wait_until(lambda: not self.pods())
+
     def wait_until(self, happened: Callable[[], object]) -> None:
         deadline = time.monotonic() + _TIMEOUT_SECONDS
         while not happened():
@@ -115,25 +126,20 @@ class Cluster:
 
     @contextmanager
     def watched_pods(self) -> Iterator[PodWatch]:
-        """Every change of every pod in the namespace, from now to the end of the block."""
-        noted, stream = PodWatch(), watch.Watch()
-        version = self.core.list_namespaced_pod(self.namespace).metadata.resource_version
+        """The pods in the namespace, from now to the end of the block."""
+        noted, ended = PodWatch(), threading.Event()
 
-        def follow() -> None:
-            pods = self.core.list_namespaced_pod
-            for event in stream.stream(pods, self.namespace, resource_version=version):
-                noted.note(event)
+        def watch() -> None:
+            while not ended.wait(_GLANCE_SECONDS):
+                noted.look(self.pods())
 
-        thread = threading.Thread(target=follow, daemon=True)
+        thread = threading.Thread(target=watch)
         thread.start()
         try:
             yield noted
         finally:
-            stream.stop()
-            # The stream looks up once more, at the next event.
-            self.core.create_namespaced_config_map(
-                self.namespace, {"metadata": {"name": f"end-{uuid.uuid4().hex[:8]}"}}
-            )
+            ended.set()
+            thread.join()
 
     def objects(self) -> dict[str, list[str]]:
         """The names of all that a release can leave in its namespace, by kind."""
@@ -158,15 +164,10 @@ class Cluster:
 def cluster_error() -> str | None:
     """Why there is no cluster to test on; None where one answers."""
     if "KUBECONFIG" not in os.environ:
-        return "KUBECONFIG names no cluster"
+        return "KUBECONFIG names none"
     try:
         config.load_kube_config(os.environ["KUBECONFIG"])
-        client.VersionApi().get_code(_request_timeout=5)
-    except (ApiException, OSError, config.ConfigException, Exception) as error:  # noqa: BLE001
-        return f"the cluster of KUBECONFIG does not answer: {error}"
+        client.VersionApi().get_code(_request_timeout=_ANSWER_SECONDS)
+    except (ApiException, ConfigException, HTTPError, OSError) as error:
+        return str(error)
     return None
-
-
-def as_json(document: Any) -> str:
-    """For looking through a whole object."""
-    return json.dumps(document, default=str)

@@ -1,0 +1,388 @@
+"""Chart, DAG and image together: Airflow's own operator on a real API server and kubelet.
+
+Airflow holds the rights of the chart's Role and no others.
+"""
+
+import base64
+import contextlib
+import json
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from chart.rendering import CHART, RELEASE, HelmError, helm, render
+from e2e.airflow_process import AirflowProcess, DagRun
+from e2e.cluster import Cluster, cluster_error
+from e2e.containers import PROJECT
+from integration.conftest import TargetDatabase, with_password
+from oracle_standin import OracleStandin
+from sources import SourceDatabase
+
+LAUNCHER = "airflow-worker"
+_RUN_SECONDS = 120
+
+Values = dict[str, object]
+Install = Callable[..., None]
+Trigger = Callable[..., DagRun]
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    """A cluster with two namespaces for these tests, gone after them."""
+    error = cluster_error()
+    if error:
+        pytest.skip(f"needs a Kubernetes cluster: {error}")
+    with Cluster() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def kubeconfig(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The configuration of Airflow's service account."""
+    return cluster.kubeconfig_of(LAUNCHER, tmp_path_factory.mktemp("kubeconfig"))
+
+
+@pytest.fixture(scope="module", params=[".venv-airflow", ".venv-airflow-2"])
+def airflow(
+    cluster: Cluster, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[AirflowProcess]:
+    """Airflow 3, then Airflow 2, each in its own environment."""
+    if not (PROJECT / request.param / "ready").exists():
+        pytest.skip(f"needs `make {request.param}/ready`")
+    with AirflowProcess(request.param, tmp_path_factory.mktemp("airflow")) as process:
+        yield process
+
+
+@pytest.fixture
+def values(
+    cluster: Cluster, image: str, small_source: SourceDatabase, target: TargetDatabase
+) -> Values:
+    """The databases of the test, which listen on this machine's loopback only."""
+    repository, _, tag = image.partition(":")
+    return {
+        "image": {"repository": repository, "tag": tag},
+        "hostNetwork": True,
+        "connections": {"oracle": small_source.uri, "postgres": target.url},
+        "settings": {
+            "ETL_SOURCE_TABLE": small_source.table,
+            "ETL_CONNECT_TIMEOUT_SECONDS": 5,
+            "ETL_RETRY_SECONDS": 0,
+        },
+        "airflow": {"serviceAccount": LAUNCHER, "namespace": cluster.airflow_namespace},
+    }
+
+
+@pytest.fixture
+def install(cluster: Cluster, values: Values) -> Iterator[Install]:
+    """`helm install`, with changed values; the release is gone after the test."""
+
+    def install_release(**changed: object) -> None:
+        helm(
+            "install", RELEASE, str(CHART), "--namespace", cluster.namespace,
+            values={**values, **changed},
+        )  # fmt: skip
+
+    yield install_release
+    with contextlib.suppress(HelmError):
+        helm("uninstall", RELEASE, "--namespace", cluster.namespace, "--wait")
+
+
+@pytest.fixture
+def environ(cluster: Cluster, kubeconfig: Path, image: str) -> dict[str, str]:
+    """What tells Airflow where the cluster and the release are."""
+    kubernetes = {"kube_config_path": str(kubeconfig), "xcom_sidecar_container_image": image}
+    return {
+        "AIRFLOW_CONN_KUBERNETES_DEFAULT": json.dumps(
+            {"conn_type": "kubernetes", "extra": kubernetes}
+        ),
+        "AIRFLOW_VAR_ETL_SALES_TARGET": json.dumps({"namespace": cluster.namespace}),
+    }
+
+
+@pytest.fixture
+def trigger(airflow: AirflowProcess, environ: dict[str, str]) -> Trigger:
+    """Runs the DAG to its end."""
+
+    def run(**conf: object) -> DagRun:
+        return airflow.start(environ, conf).result(_RUN_SECONDS)
+
+    return run
+
+
+class TestHelm:
+    def test_check_passes_and_leaves_no_pod(self, install: Install, cluster: Cluster):
+        install()
+        printed = helm("test", RELEASE, "--namespace", cluster.namespace)
+        assert "Phase:          Succeeded" in printed
+        assert cluster.pods() == []
+
+    def test_check_says_what_is_wrong(
+        self, install: Install, values: Values, cluster: Cluster, target: TargetDatabase
+    ):
+        wrong = with_password(target.url, "Wrong-password-77")
+        install(connections={**values["connections"], "postgres": wrong})
+        with pytest.raises(HelmError, match="failed"):
+            helm("test", RELEASE, "--namespace", cluster.namespace)
+        [pod] = cluster.pods()
+        log = cluster.core.read_namespaced_pod_log(pod.metadata.name, cluster.namespace)
+        assert "FAILED  target connection" in log
+        assert pod.status.container_statuses[0].state.terminated.exit_code == 77
+        assert "Wrong-password-77" not in log
+        cluster.kill(pod.metadata.name)
+
+    def test_uninstall_leaves_nothing(self, install: Install, cluster: Cluster):
+        before = cluster.objects()
+        install(cronJob={"enabled": cluster.has_cronjobs()})
+        assert cluster.objects()["podtemplates"] == [RELEASE]
+        helm("test", RELEASE, "--namespace", cluster.namespace)
+        helm("uninstall", RELEASE, "--namespace", cluster.namespace, "--wait")
+        cluster.wait_until(lambda: cluster.objects() == before)
+
+    def test_the_cronjobs_job_loads(
+        self,
+        install: Install,
+        values: Values,
+        cluster: Cluster,
+        small_source: SourceDatabase,
+        target: TargetDatabase,
+    ):
+        """As `kubectl create job --from=cronjob/…` makes it; CronJobs are newer than some labs."""
+        install()
+        cronjob = render({**values, "cronJob": {"enabled": True}}).one("CronJob")
+        spec = cronjob["spec"]["jobTemplate"]["spec"]
+        if not cluster.has_cronjobs():
+            del spec["podFailurePolicy"]
+        job = {"metadata": {"name": "by-hand"}, "spec": spec}
+        cluster.batch.create_namespaced_job(cluster.namespace, job)
+        cluster.wait_until(lambda: cluster.job_succeeded("by-hand"))
+        assert target.rows() == small_source.rows()
+        cluster.delete_job("by-hand")
+
+
+class TestRun:
+    def test_loads_and_then_has_nothing_to_do(
+        self,
+        install: Install,
+        trigger: Trigger,
+        cluster: Cluster,
+        small_source: SourceDatabase,
+        target: TargetDatabase,
+    ):
+        install()
+        first = trigger()
+        assert (first.state, first.tries) == ("success", 1), first.log
+        assert target.rows() == small_source.rows()
+        started_by, copied = target.last_run("started_by", "rows_copied")
+        assert started_by == f"etl_sales_target {first.run_id} try 1"
+        assert copied == 24
+
+        second = trigger()
+        assert second.state == "success", second.log
+        assert target.last_run("mode", "rows_copied", "rows_deleted") == ("run", 0, 0)
+        assert cluster.pods() == []
+
+    @pytest.mark.parametrize(
+        ("conf", "mode", "months"),
+        [
+            ({"full": True}, "full", list(range(1, 13))),
+            ({"from": "2024-02", "to": "2024-04"}, "backfill", [2, 3, 4]),
+        ],
+    )
+    def test_by_hand(
+        self,
+        install: Install,
+        trigger: Trigger,
+        target: TargetDatabase,
+        conf: dict,
+        mode: str,
+        months: list[int],
+    ):
+        install()
+        assert trigger().state == "success"
+        target.execute("UPDATE mb.sales_target SET target_amount = -1")
+        assert trigger(**conf).state == "success"
+        assert target.last_run("mode") == (mode,)
+        restored = target.query(
+            "SELECT DISTINCT target_month::int FROM mb.sales_target"
+            " WHERE target_amount IS DISTINCT FROM -1 ORDER BY 1"
+        )
+        assert restored == [(month,) for month in months]
+
+    @pytest.mark.parametrize(
+        ("conf", "said"),
+        [
+            ({"from": "2024-02"}, "The params from and to belong together."),
+            ({"from": "2024-02", "to": "2024-01"}, "is before from"),
+            ({"form": "2024-02"}, "There is no param form"),
+        ],
+    )
+    def test_params_that_do_not_go_together_start_no_pod(
+        self, install: Install, trigger: Trigger, cluster: Cluster, conf: dict, said: str
+    ):
+        install()
+        with cluster.watched_pods() as watched:
+            done = trigger(**conf)
+        assert (done.state, done.tries) == ("failed", 1)
+        assert said in done.log
+        assert watched.seen == {}
+
+    def test_a_param_that_is_no_month_is_refused_when_triggered(self, trigger: Trigger):
+        done = trigger(**{"from": "2024-13", "to": "2024-14"})
+        assert done.state == "refused"
+        assert "ParamValidationError" in done.error
+
+    def test_report_in_xcom(
+        self, install: Install, values: Values, trigger: Trigger, environ: dict[str, str]
+    ):
+        install(airflow={**values["airflow"], "xcom": True})
+        where = json.loads(environ["AIRFLOW_VAR_ETL_SALES_TARGET"])
+        environ["AIRFLOW_VAR_ETL_SALES_TARGET"] = json.dumps({**where, "xcom": True})
+        done = trigger()
+        assert done.state == "success", done.log
+        assert done.report["rows_copied"] == 24
+
+
+class TestFailure:
+    def test_a_passing_one_is_tried_once_more(
+        self,
+        install: Install,
+        trigger: Trigger,
+        standin: OracleStandin,
+        small_source: SourceDatabase,
+        target: TargetDatabase,
+    ):
+        standin.faults.refuse_connections(12514, times=1)
+        install()
+        done = trigger()
+        assert (done.state, done.tries) == ("success", 2), done.log
+        assert "DPY-6001" in done.log
+        assert target.rows() == small_source.rows()
+
+    def test_one_that_stays_fails_after_the_retry(
+        self, install: Install, trigger: Trigger, standin: OracleStandin
+    ):
+        standin.faults.refuse_connections(12514)
+        install()
+        done = trigger()
+        assert done.state == "failed"
+        assert "Not tried again" not in done.log
+        assert standin.connections == 2
+
+    def test_a_wrong_password_is_tried_once_only(
+        self,
+        install: Install,
+        values: Values,
+        trigger: Trigger,
+        standin: OracleStandin,
+        small_source: SourceDatabase,
+    ):
+        wrong = with_password(small_source.uri, "Wrong-password-77")
+        install(connections={**values["connections"], "oracle": wrong})
+        done = trigger()
+        assert (done.state, done.tries) == ("failed", 1)
+        assert standin.login_attempts == 1
+        [error] = {line for line in done.log.splitlines() if "Not tried again" in line}
+        assert "not allowed" in error
+        assert "ORA-01017" in done.log
+        assert "Wrong-password-77" not in done.log
+
+    def test_a_missing_secret_is_told_at_once(self, install: Install, trigger: Trigger):
+        install(connections={"existingSecret": "from-vault"})
+        done = trigger()
+        assert (done.state, done.tries) == ("failed", 1)
+        assert "AIRFLOW_CONN_ORACLE_CONN_ID" in done.log
+        assert "Not tried again: configuration." in done.log
+
+    def test_a_pod_killed_in_mid_load_is_replaced(
+        self,
+        install: Install,
+        values: Values,
+        airflow: AirflowProcess,
+        environ: dict[str, str],
+        cluster: Cluster,
+        standin: OracleStandin,
+        small_source: SourceDatabase,
+        target: TargetDatabase,
+    ):
+        install(settings={**values["settings"], "ETL_BATCH_ROWS": 5})
+        in_mid_load = _rows_are_slow(standin)
+        running = airflow.start(environ)
+        assert in_mid_load.wait(_RUN_SECONDS)
+        cluster.kill(cluster.running_pod())
+        standin.faults.clear()
+        done = running.result(_RUN_SECONDS)
+        assert (done.state, done.tries) == ("success", 2), done.log
+        assert target.rows() == small_source.rows()
+
+    def test_a_timeout_leaves_no_second_pod(
+        self,
+        install: Install,
+        values: Values,
+        airflow: AirflowProcess,
+        environ: dict[str, str],
+        cluster: Cluster,
+        standin: OracleStandin,
+        small_source: SourceDatabase,
+        target: TargetDatabase,
+    ):
+        install(settings={**values["settings"], "ETL_BATCH_ROWS": 5})
+        in_mid_load = _rows_are_slow(standin)
+        with cluster.watched_pods() as watched:
+            running = airflow.start(environ, retry_delay=10, execution_timeout=15)
+            assert in_mid_load.wait(_RUN_SECONDS)
+            first = cluster.running_pod()
+            cluster.wait_until(lambda: first not in {pod.metadata.name for pod in cluster.pods()})
+            standin.faults.clear()
+            done = running.result(_RUN_SECONDS)
+        assert (done.state, done.tries) == ("success", 2), done.log
+        assert len(watched.seen) == 2
+        assert watched.most_at_once == 1
+        assert target.rows() == small_source.rows()
+
+    def test_without_the_role_airflow_says_which_right_it_lacks(
+        self, install: Install, trigger: Trigger
+    ):
+        install(airflow={"rbac": False})
+        done = trigger()
+        assert done.state == "failed"
+        assert "Kubernetes answered 403 Forbidden: podtemplates" in done.log
+        assert 'cannot get resource "podtemplates"' in done.log.replace('\\"', '"')
+
+    def test_a_wrong_name_is_named(self, trigger: Trigger):
+        done = trigger()
+        assert done.state == "failed"
+        assert f"PodTemplate '{RELEASE}' in namespace" in done.log
+
+
+class TestSecret:
+    def test_is_in_no_pod_no_log_and_nothing_that_airflow_keeps(
+        self,
+        install: Install,
+        values: Values,
+        trigger: Trigger,
+        airflow: AirflowProcess,
+        cluster: Cluster,
+        target: TargetDatabase,
+        standin: OracleStandin,
+    ):
+        install(settings={**values["settings"], "ETL_LOG_LEVEL": "DEBUG"})
+        standin.faults.refuse_connections(12514, times=1)
+        with cluster.watched_pods() as watched:
+            assert trigger().state == "success"
+        left = [airflow.everything_written(), str(list(watched.seen.values())).encode()]
+        assert watched.seen
+        assert RELEASE.encode() in left[0]
+        for secret in (standin.password, str(urlsplit(target.url).password)):
+            for form in (secret.encode(), base64.b64encode(secret.encode())):
+                assert not [where for where in left if form in where]
+
+
+def _rows_are_slow(standin: OracleStandin) -> threading.Event:
+    """Lets ten rows pass, then a batch in ten seconds; the event says when the ten have passed."""
+    passed = threading.Event()
+    standin.faults.before_fetch(lambda rows: passed.set() if rows >= 10 else None)
+    standin.faults.delay(fetch=10)
+    return passed
