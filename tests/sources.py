@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 import oracledb
 import psycopg
+
 from oracle_standin import OracleStandin
 
 COLUMNS = "id, product_id, target_month, target_year, target_amount"
@@ -58,10 +59,14 @@ class StandinSource:
             connection.execute(statement.format(table=self.table).encode())
 
     def insert(self, rows: Iterable[SourceRow]) -> None:
-        with psycopg.connect(self.database_url) as connection, connection.cursor() as cursor:
-            with cursor.copy(f"COPY {self.table} ({COLUMNS}) FROM STDIN".encode()) as copy:
-                for row in rows:
-                    copy.write_row(row)
+        statement = f"COPY {self.table} ({COLUMNS}) FROM STDIN"
+        with (
+            psycopg.connect(self.database_url) as connection,
+            connection.cursor() as cursor,
+            cursor.copy(statement.encode()) as copy,
+        ):
+            for row in rows:
+                copy.write_row(row)
 
     def rows(self) -> list[SourceRow]:
         with psycopg.connect(self.database_url) as connection:
@@ -102,7 +107,7 @@ class OracleSource:
 
     def rows(self) -> list[SourceRow]:
         with self._cursor() as cursor:
-            cursor.outputtypehandler = lambda cursor, metadata: cursor.var(
+            cursor.outputtypehandler = lambda cursor, _metadata: cursor.var(
                 Decimal, arraysize=cursor.arraysize
             )
             return ordered(cursor.execute(f"SELECT {COLUMNS} FROM {self.table}"))

@@ -78,7 +78,8 @@ def runs(found: Iterable[Any]) -> str:
 
 
 def _table(lines: Sequence[Sequence[Any]], headers: Sequence[str], *, missing: str = "NULL") -> str:
-    numeric = [any(isinstance(cell, Number) for cell in column) for column in zip(*lines, strict=True)]
+    columns = zip(*lines, strict=True)
+    numeric = [any(isinstance(cell, Number) for cell in column) for column in columns]
     return tabulate(
         lines,
         headers,
