@@ -2,7 +2,8 @@
 
 PYTHON ?= python3
 ROWS ?= 200000
-BENCH_ROWS ?= 1000000
+BENCH_ROWS ?= 100000 1000000
+BENCH_REPEATS ?= 3
 
 VENV := .venv
 # Each has a requirements file and a .venv of this name; plain `airflow` is the newest.
@@ -68,8 +69,8 @@ lock: $(VENV)/uv-ready ## Lock the requirements anew (UPGRADE=--upgrade for newe
 chart-table: setup ## Write the table of values in the chart's README from values.yaml
 	$(VENV)/bin/python helm/values_table.py
 
-bench: setup ## Measure the job against a raw COPY (BENCH_ROWS=1000000)
-	@$(WITH_TESTS) -m benchmark --rows $(BENCH_ROWS)
+bench: setup ## Measure the job beside a raw COPY (BENCH_ROWS="100000 1000000" BENCH_REPEATS=3)
+	@$(WITH_TESTS) -m benchmark --rows $(BENCH_ROWS) --repeats $(BENCH_REPEATS)
 
 airflow-test: $(AIRFLOWS:%=test-%) ## Run the tests that need Airflow, in environments of their own
 

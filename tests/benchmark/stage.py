@@ -1,0 +1,189 @@
+"""What all ways are measured on: a source of one size, an empty target, and who compares them."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from databases import fill_source
+from embedded_postgres import EmbeddedPostgres
+
+PERIODS = 60
+MEASURED = "measured"
+SOURCE = "apps.khs_customers_trx_targets"
+TESTS = Path(__file__).parents[1]
+
+# The target has one checkpoint, just before each measurement, and no vacuum but the ways' own:
+# so every way pays for the full page images of what it touches, and for nobody else's.
+_TARGET_SETTINGS = {
+    "autovacuum": "off",
+    "checkpoint_timeout": "1d",
+    "max_wal_size": "64GB",
+    "min_wal_size": "2GB",
+}
+
+# What floats and DECIMAL(38, 9) cannot hold, in a thousandth of the rows.
+_HARD_AMOUNTS = f"""
+UPDATE {SOURCE} SET target_amount = CASE id / 1000 % 4
+    WHEN 0 THEN 9007199254740993
+    WHEN 1 THEN 12345678901234567890.123456789012345678
+    WHEN 2 THEN 0.1234567890123456789
+    ELSE -1e-20
+END
+WHERE id % 1000 = 0
+"""
+
+_EDIT = f"UPDATE {SOURCE} SET target_amount = coalesce(target_amount, 0) + 1 WHERE id = 1"
+
+_COPY_OUT = f"""
+COPY (
+    SELECT id, product_id, target_month, target_year, target_amount FROM {SOURCE}
+) TO STDOUT
+"""
+
+_FINGERPRINT = """
+SELECT count(*), sum(hashtextextended(concat_ws('|',
+    trim_scale(id::numeric), trim_scale(product_id::numeric), trim_scale(target_month::numeric),
+    trim_scale(target_year::numeric), coalesce(trim_scale(target_amount::numeric)::text, 'NULL')
+), 0)) FROM {table}
+"""
+
+
+class Stage:
+    """Two PostgreSQL servers, the source and the target, and the stand-in in front of the first."""
+
+    def __init__(self, source_url: str, target: EmbeddedPostgres, rows: int, folder: Path) -> None:
+        self.rows = rows
+        self.copy_file = folder / "rows.copy"
+        self._source_url = source_url
+        self._target = target
+        self._prepare_source()
+        self._fingerprint = _fingerprint(source_url, SOURCE)
+        self._standin = _start_standin(source_url)
+        self.oracle_uri: str = json.loads(self._answer())["uri"]
+
+    def close(self) -> None:
+        self._standin.communicate()
+
+    def set_delay(self, milliseconds: float) -> None:
+        """From now on every execute and fetch takes so much longer."""
+        assert self._standin.stdin is not None
+        self._standin.stdin.write(f"{milliseconds}\n")
+        self._standin.stdin.flush()
+        self._answer()
+
+    def environ(self, database: str) -> Mapping[str, str]:
+        """A child's environment: the connections as the job and as others want them."""
+        url = self._target.url(database)
+        inherited = {key: os.environ[key] for key in ("PATH", "HOME", "LANG") if key in os.environ}
+        return {
+            **inherited,
+            "PYTHONPATH": str(TESTS),
+            "AIRFLOW_CONN_ORACLE_CONN_ID": self.oracle_uri,
+            "AIRFLOW_CONN_POSTGRES_CONN_ID": url.replace("postgresql://", "postgres://", 1),
+            "ETL_LOG_FORMAT": "json",
+            "COPY_FILE": str(self.copy_file),
+            "SOURCE_URI": self.oracle_uri,
+            "TARGET_URL": url,
+        }
+
+    def empty(self, database: str) -> None:
+        """Make the database anew."""
+        self._target.drop_database(database)
+        self._target.create_database(database)
+
+    def settle(self) -> int:
+        """Write everything out; returns the WAL position from which the next way starts."""
+        with self._admin() as connection:
+            connection.execute("CHECKPOINT")
+        return self.wal_position()
+
+    def wal_position(self) -> int:
+        """In bytes."""
+        with self._admin() as connection:
+            row = connection.execute(
+                "SELECT (pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::bigint"
+            ).fetchone()
+        assert row is not None
+        return int(row[0])
+
+    def edit(self) -> None:
+        """Change one row of one period of the source."""
+        with psycopg.connect(self._source_url) as connection:
+            connection.execute(_EDIT.encode())
+        self._fingerprint = _fingerprint(self._source_url, SOURCE)
+
+    def is_exact(self, database: str, table: str) -> bool:
+        """Whether the table holds the source's rows, digit for digit."""
+        return _fingerprint(self._target.url(database), table) == self._fingerprint
+
+    def report(self, database: str) -> Mapping[str, Any]:
+        """What the job's last run left in its ledger."""
+        with psycopg.connect(self._target.url(database)) as connection:
+            row = connection.execute(
+                "SELECT report FROM mb.etl_sales_target_runs ORDER BY started_at DESC LIMIT 1"
+            ).fetchone()
+        assert row is not None
+        return row[0]
+
+    def _admin(self) -> psycopg.Connection:
+        return psycopg.connect(self._target.url(), autocommit=True)
+
+    def _prepare_source(self) -> None:
+        fill_source(self._source_url, self.rows, PERIODS)
+        with psycopg.connect(self._source_url, autocommit=True) as connection:
+            connection.execute(_HARD_AMOUNTS.encode())
+            connection.execute(f"VACUUM (FREEZE, ANALYZE) {SOURCE}".encode())
+            with (
+                self.copy_file.open("wb") as file,
+                connection.cursor() as cursor,
+                cursor.copy(_COPY_OUT.encode()) as copy,
+            ):
+                file.writelines(copy)
+
+    def _answer(self) -> str:
+        assert self._standin.stdout is not None
+        line = self._standin.stdout.readline()
+        if not line:
+            raise ChildProcessError("The Oracle stand-in ended.")
+        return line
+
+
+@contextmanager
+def stage(rows: int) -> Iterator[Stage]:
+    """Everything ready, until the block ends."""
+    with (
+        EmbeddedPostgres() as source,
+        EmbeddedPostgres(_TARGET_SETTINGS) as target,
+        tempfile.TemporaryDirectory() as folder,
+    ):
+        made = Stage(source.create_database("oracle_standin"), target, rows, Path(folder))
+        try:
+            yield made
+        finally:
+            made.close()
+
+
+def _fingerprint(url: str, table: str) -> tuple[object, ...] | None:
+    """The number of rows, and the sum of their hashes: equal only where all rows are."""
+    with psycopg.connect(url) as connection:
+        return connection.execute(_FINGERPRINT.format(table=table).encode()).fetchone()
+
+
+def _start_standin(url: str) -> subprocess.Popen[str]:
+    # A process of its own: it must not share the core, nor count among the ways' memory.
+    return subprocess.Popen(
+        [sys.executable, "-m", "benchmark.source", url],
+        env={**os.environ, "PYTHONPATH": str(TESTS)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )

@@ -1,0 +1,56 @@
+"""Samples as one table: medians, with the spread of the seconds."""
+
+from collections.abc import Callable, Mapping, Sequence
+from statistics import median
+
+from tabulate import tabulate
+
+from benchmark.ways import CEILING, Sample
+
+Samples = Mapping[str, Sequence[Sample]]
+
+HEADERS = [
+    "way", "rows", "delay ms", "seconds (min-max)", "rows/s", "of the ceiling",
+    "peak MiB", "WAL MB", "client CPU s", "result",
+]  # fmt: skip
+
+
+def lines(samples: Samples, *, rows: int, delay: float) -> list[list[str]]:
+    """A line a way, under these conditions."""
+    ceiling = samples[CEILING]
+    return [
+        [name, f"{rows:,}", f"{delay:g}", *_figures(of_way, ceiling)]
+        for name, of_way in samples.items()
+    ]
+
+
+def _figures(samples: Sequence[Sample], ceiling: Sequence[Sample]) -> list[str]:
+    seconds = [sample.seconds for sample in samples]
+    moved = median(sample.rows_moved for sample in samples)
+    return [
+        f"{median(seconds):.2f} ({min(seconds):.2f}-{max(seconds):.2f})",
+        f"{moved / median(seconds):,.0f}" if moved else "",
+        f"{ratio(ceiling, samples):.2f}" if moved == ceiling[0].rows_moved else "",
+        _median(samples, lambda sample: sample.peak_bytes, 2**20, ".0f"),
+        _median(samples, lambda sample: sample.wal_bytes, 10**6, ".2f"),
+        _median(samples, lambda sample: sample.cpu_seconds, 1, ".2f"),
+        "exact" if all(sample.is_exact for sample in samples) else "LOSSY",
+    ]
+
+
+def ratio(first: Sequence[Sample], second: Sequence[Sample]) -> float:
+    """How many times faster the second is: of samples taken one after the other, the median."""
+    return median(a.seconds / b.seconds for a, b in zip(first, second, strict=True))
+
+
+def _median(
+    samples: Sequence[Sample], of: Callable[[Sample], float | None], unit: float, form: str
+) -> str:
+    values = [value for value in map(of, samples) if value is not None]
+    return format(median(values) / unit, form) if values else ""
+
+
+def as_text(found: Sequence[Sequence[str]]) -> str:
+    """Markdown that is as readable on a terminal."""
+    align = ["left", *["right"] * (len(HEADERS) - 2), "left"]
+    return tabulate(found, HEADERS, tablefmt="github", disable_numparse=True, colalign=align)

@@ -1,0 +1,117 @@
+"""The ways to get the rows across: each is a command for a process of its own."""
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmark import process
+from benchmark.process import Usage
+from benchmark.stage import MEASURED, PERIODS, Stage
+from databases import FIRST_YEAR
+
+CEILING = "raw COPY of prepared bytes"
+COPY_PHASE = "job: copy phase of the first load"
+FIRST_LOAD = "job: first load, whole, with proof"
+FULL = "job: run --full on a loaded target"
+UNCHANGED = "job: run, nothing changed"
+ONE_PERIOD = f"job: run, one period of {PERIODS} changed"
+
+_JOB = str(Path(sys.executable).with_name("etl-sales-target"))
+_JOB_TABLE = "mb.sales_target"
+_PRIMED = "primed"
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One measurement. None: not known of a part alone."""
+
+    seconds: float
+    rows_moved: int
+    is_exact: bool
+    peak_bytes: int | None
+    wal_bytes: int | None
+    cpu_seconds: float | None
+
+
+@dataclass(frozen=True)
+class Way:
+    """A command, what makes its target ready, and where its rows are afterwards."""
+
+    name: str
+    command: Sequence[str]
+    prepare: Callable[[Stage], None]
+    table: str
+
+    def measure(self, stage: Stage) -> Mapping[str, Sample]:
+        """Run it once; the samples by the name of what they measure."""
+        self.prepare(stage)
+        start = stage.settle()
+        usage = process.run(self.command, stage.environ(MEASURED))
+        wal_bytes = stage.wal_position() - start
+        is_exact = stage.is_exact(MEASURED, self.table)
+        return self._samples(stage, usage, wal_bytes, is_exact=is_exact)
+
+    def _samples(
+        self, stage: Stage, usage: Usage, wal_bytes: int, *, is_exact: bool
+    ) -> dict[str, Sample]:
+        return {
+            self.name: Sample(
+                # The ceiling's process says what its COPY alone took.
+                seconds=usage.said.get("seconds", usage.seconds),
+                cpu_seconds=usage.said.get("cpu_seconds", usage.cpu_seconds),
+                rows_moved=stage.rows,
+                is_exact=is_exact,
+                peak_bytes=usage.peak_bytes,
+                wal_bytes=wal_bytes,
+            )
+        }
+
+
+class JobWay(Way):
+    """The job's own command; its ledger says how many rows moved and how long the copy took."""
+
+    def _samples(
+        self, stage: Stage, usage: Usage, wal_bytes: int, *, is_exact: bool
+    ) -> dict[str, Sample]:
+        report = stage.report(MEASURED)
+        rows = report["rows_copied"]
+        whole = Sample(
+            usage.seconds, rows, is_exact, usage.peak_bytes, wal_bytes, usage.cpu_seconds
+        )
+        if self.name != FIRST_LOAD:
+            return {self.name: whole}
+        copy = Sample(report["phase_seconds"]["copy"], rows, is_exact, None, None, None)
+        return {COPY_PHASE: copy, FIRST_LOAD: whole}
+
+
+def of_the_job() -> list[Way]:
+    """The ceiling, and the runs that leave the source alone: each finds what the last one left."""
+    ceiling = [sys.executable, "-m", "benchmark.raw_copy"]
+    return [
+        Way(CEILING, ceiling, _empty, "sales_target"),
+        JobWay(FIRST_LOAD, [_JOB, "run"], _empty, _JOB_TABLE),
+        JobWay(UNCHANGED, [_JOB, "run"], _leave, _JOB_TABLE),
+        JobWay(FULL, [_JOB, "run", "--full"], _leave, _JOB_TABLE),
+    ]
+
+
+def after_an_edit() -> list[Way]:
+    """The run that follows an edit of the source, on a target that is loaded."""
+    return [JobWay(ONE_PERIOD, [_JOB, "run"], _edit, _JOB_TABLE)]
+
+
+def _empty(stage: Stage) -> None:
+    stage.empty(MEASURED)
+
+
+def _leave(_stage: Stage) -> None:
+    """The target is loaded already."""
+
+
+def _edit(stage: Stage) -> None:
+    """Change the first period; the same reads, unmeasured, have the stand-in encode its answers."""
+    stage.edit()
+    stage.empty(_PRIMED)
+    month = f"{FIRST_YEAR}-01"
+    process.run([_JOB, "backfill", "--from", month, "--to", month], stage.environ(_PRIMED))
