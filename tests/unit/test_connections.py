@@ -108,6 +108,7 @@ UNUSABLE = {
     "its port is no number": f"oracle://scott:{SECRET}/x@db.example.com/s",
     "its port is not between": oracle_json(port=65_536),
     "'://' stands in it too often": f"oracle://scott:{SECRET}://@h",
+    "stands in it too often": f"oracle://oracle://scott:{SECRET}@h",
     "not of that form": f"oracle://scott:{SECRET}@[db/s",
     "its host is neither": f"oracle://scott:{SECRET}@a%2Fb/s",
     "it is not complete JSON, see line 1, column": '{"password": "Top-Secret"',
