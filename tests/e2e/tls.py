@@ -22,6 +22,18 @@ from cryptography.x509.oid import NameOID
 LOOPBACK = "127.0.0.1"
 # PostgreSQL's SSLRequest: its length and its code; the answer S means yes.
 _SSL_REQUEST = bytes.fromhex("00000008 04d2162f")
+# Python refuses an authority whose certificate does not say so.
+_MAY_SIGN = x509.KeyUsage(
+    key_cert_sign=True,
+    crl_sign=True,
+    digital_signature=False,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    encipher_only=False,
+    decipher_only=False,
+)
 
 
 @dataclass(frozen=True)
@@ -76,7 +88,9 @@ def _certificate(
             critical=False,
         )
     )
-    if host is not None:
+    if host is None:
+        builder = builder.add_extension(_MAY_SIGN, critical=True)
+    else:
         names = x509.SubjectAlternativeName([_general_name(host)])
         builder = builder.add_extension(names, critical=False)
     return builder.sign(issuer_key, hashes.SHA256())
