@@ -69,6 +69,10 @@ def test_nothing_to_do():
     assert plan.rows_after == 3
 
 
+def test_nothing_anywhere():
+    assert make_plan(FULL, {}, {}, {}, RECIPE).periods == []
+
+
 def test_a_backfill_sees_its_months_alone():
     source = {period(2024, month): content(10) for month in (1, 2, 3, None, 13)}
     plan = make_plan(
@@ -112,7 +116,7 @@ def test_periods_are_none_where_they_are_all():
     assert make_plan(FULL, source, {period(2023, 1): 5}, {}, RECIPE).periods is None
 
 
-PERIODS = st.builds(Period, *[st.none() | st.integers(min_value=1, max_value=3).map(Decimal)] * 2)
+PERIODS = st.builds(Period, *[st.none() | st.integers(min_value=9, max_value=11).map(Decimal)] * 2)
 DIGESTS = st.sampled_from("ab")
 SIDES = st.tuples(
     st.dictionaries(PERIODS, st.builds(content, st.integers(1, 3), DIGESTS)),
@@ -157,5 +161,6 @@ def test_entries_stand_in_time(sides):
     plan = make_plan(RUN, *sides, RECIPE)
 
     keys = [entry.period.sort_key for entry in plan.entries]
+    assert plan.periods in (None, [entry.period for entry in plan.reloads])
     assert keys == sorted(set(keys))
     assert sum(plan.states.values()) == len(plan.entries)
