@@ -8,14 +8,18 @@ from typing import Any
 import pytest
 import yaml
 
-from chart.rendering import CHART, PROJECT, needs_helm, render
+from chart.rendering import CHART, CONNECTIONS, PROJECT, needs_helm, render
 from etl_sales_target import errors
-from etl_sales_target.settings import ORACLE_CONNECTION, POSTGRES_CONNECTION, Settings
+from etl_sales_target.settings import (
+    ORACLE_CONNECTION,
+    POSTGRES_CONNECTION,
+    PUSHGATEWAY_PASSWORD,
+    Settings,
+)
 
 Read = Callable[[dict[str, str]], dict[str, Any]]
 
 SETTINGS = {f"ETL_{name.upper()}" for name in Settings.__dataclass_fields__}
-SETTINGS |= {"ETL_PUSHGATEWAY_URL"}
 
 # Whoever starts the pod says who; and a pod has no terminal whose presence could choose the form.
 LEFT_TO_THE_POD = {"run_by": "somebody", "log_format": "json"}
@@ -35,6 +39,9 @@ OTHER = {
     "ETL_MAX_SHRINK_PERCENT": 0,
     "ETL_RUN_BY": "the chart",
     "ETL_PUSHGATEWAY_URL": "http://pushgateway:9091",
+    "ETL_PUSHGATEWAY_USER": "pusher",
+    "ETL_PUSHGATEWAY_CA_FILE": "/ca.pem",
+    "ETL_PUSHGATEWAY_TIMEOUT_SECONDS": 1,
     "ETL_LOG_LEVEL": "DEBUG",
     "ETL_LOG_FORMAT": "text",
 }
@@ -72,7 +79,11 @@ def test_every_setting_arrives_in_the_job(read: Read):
 
 @needs_helm
 def test_the_secrets_keys_are_what_the_job_reads():
-    assert render().one("Secret")["data"].keys() == {ORACLE_CONNECTION, POSTGRES_CONNECTION}
+    keys = {ORACLE_CONNECTION, POSTGRES_CONNECTION, PUSHGATEWAY_PASSWORD}
+    manifests = render({"connections": {**CONNECTIONS, "pushgatewayPassword": "p"}})
+    assert manifests.one("Secret")["data"].keys() == keys
+    items = manifests.pod["spec"]["volumes"][0]["secret"]["items"]
+    assert {item["key"] for item in items} == {item["path"] for item in items} == keys
 
 
 @needs_helm

@@ -55,10 +55,6 @@ def test_connections_are_files_that_only_the_job_reads(manifests: Manifests):
     assert volume["secret"]["secretName"] == manifests.one("Secret")["metadata"]["name"]
     assert volume["secret"]["defaultMode"] == 0o440
     assert volume["secret"]["optional"] is True
-    assert {item["key"]: item["path"] for item in volume["secret"]["items"]} == {
-        "AIRFLOW_CONN_ORACLE_CONN_ID": "AIRFLOW_CONN_ORACLE_CONN_ID",
-        "AIRFLOW_CONN_POSTGRES_CONN_ID": "AIRFLOW_CONN_POSTGRES_CONN_ID",
-    }
     [mount] = [
         each for each in manifests.container["volumeMounts"] if each["name"] == "connections"
     ]

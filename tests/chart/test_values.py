@@ -65,6 +65,7 @@ REFUSED = {
     "unknown_pull_policy": {"image": {"pullPolicy": "Sometimes"}},
     "no_port": {"networkPolicy": {"oracle": {"port": 0}}},
     "no_url": {"settings": {"ETL_PUSHGATEWAY_URL": "pushgateway:9091"}},
+    "password_in_a_url": {"settings": {"ETL_PUSHGATEWAY_URL": "http://u:p@pushgateway:9091"}},
 }
 
 

@@ -95,6 +95,9 @@ class Cluster:
     def pods(self) -> list[Any]:
         return self.core.list_namespaced_pod(self.namespace).items
 
+    def pod_names(self) -> set[str]:
+        return {pod.metadata.name for pod in self.pods()}
+
     def running_pod(self) -> str:
         """Waits for the one pod whose container runs; returns its name."""
         self.wait_until(lambda: [pod for pod in self.pods() if pod.status.phase == "Running"])

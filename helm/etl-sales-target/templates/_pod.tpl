@@ -92,6 +92,8 @@ spec:
             path: AIRFLOW_CONN_ORACLE_CONN_ID
           - key: AIRFLOW_CONN_POSTGRES_CONN_ID
             path: AIRFLOW_CONN_POSTGRES_CONN_ID
+          - key: ETL_PUSHGATEWAY_PASSWORD
+            path: ETL_PUSHGATEWAY_PASSWORD
     - name: tmp
       emptyDir:
         sizeLimit: {{ .Values.tmpSizeLimit }}
