@@ -170,6 +170,31 @@ def test_another_package_is_refused(build_client: BuildClient, zips: Path):
     assert "take the package Basic Lite or Basic" in said
 
 
+def for_architecture(name: str) -> dict[str, str]:
+    options = f"{os.environ.get('DOCKER_BUILD_OPTIONS', '')} --build-arg TARGETARCH={name}"
+    return {"DOCKER_BUILD_OPTIONS": options}
+
+
+def test_each_architecture_takes_its_own_zip(
+    build_client: BuildClient, zips: Path, client_archive: Path
+):
+    shutil.copy(client_archive, zips)
+    arm64 = client_archive.name.replace("linux.x64", "linux.arm64")
+    shutil.copy(client_archive, zips / arm64)
+    for architecture, name in (("amd64", client_archive.name), ("arm64", arm64)):
+        built, said = build_client(**for_architecture(architecture))
+        assert built
+        assert said.startswith(f"{name}, SHA-256 ")
+
+
+def test_an_architecture_without_a_client_is_refused(build_client: BuildClient):
+    built, said = build_client(**for_architecture("riscv64"))
+    assert not built
+    assert said == (
+        "Oracle has none of version 19 for riscv64: build amd64, arm64, or the target thin."
+    )
+
+
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[tuple[DownloadSite, dict[str, str]]]:
     """The download site, and what lets a build reach it through a proxy, trusting its authority."""

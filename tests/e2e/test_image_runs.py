@@ -2,7 +2,7 @@
 
 import time
 
-from e2e.containers import ContainerJob, docker, inspect
+from e2e.containers import ContainerJob, derive, docker, inspect
 from integration.conftest import TargetDatabase, with_password
 from oracle_standin import OracleStandin
 from sources import SourceDatabase
@@ -43,6 +43,15 @@ def test_check_passes(container_job: ContainerJob, small_source: SourceDatabase)
     done = container_job("check")
     assert done.exit_code == 0, done.stdout
     assert "client library: not used: thin mode" in done.stdout
+
+
+def test_no_shell_is_needed(
+    container_job: ContainerJob, image: str, small_source: SourceDatabase, target: TargetDatabase
+):
+    without = container_job.with_image(derive(image, "rm /bin/sh /bin/dash /bin/bash"))
+    done = without("run")
+    assert done.exit_code == 0, done.stderr
+    assert target.rows() == small_source.rows()
 
 
 def test_sigterm_in_mid_load_reaches_the_job_and_leaves_the_old_rows(
