@@ -161,9 +161,9 @@ CREATE OR REPLACE FUNCTION oracle_standin.length(n numeric) RETURNS numeric
 LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN pg_catalog.length(oracle_standin.to_char(n));
 
 CREATE OR REPLACE FUNCTION oracle_standin.lower(t text) RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN nullif(pg_catalog.lower(t), '');
+LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN nullif(pg_catalog.lower(t COLLATE "pg_c_utf8"), '');
 CREATE OR REPLACE FUNCTION oracle_standin.upper(t text) RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN nullif(pg_catalog.upper(t), '');
+LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN nullif(pg_catalog.upper(t COLLATE "pg_c_utf8"), '');
 CREATE OR REPLACE FUNCTION oracle_standin.trim(t text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN nullif(pg_catalog.btrim(t), '');
 

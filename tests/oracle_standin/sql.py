@@ -537,11 +537,11 @@ def _check_group_keys(node: exp.Select) -> None:
     group = node.args.get("group")
     keys = group.expressions if group else []
     names = {oracle_name(key.this) for key in keys if isinstance(key, exp.Column) and not key.table}
-    for projection in node.expressions:
-        name = _column_name(projection)
-        renames = isinstance(projection, exp.Alias) and _column_name(projection.this) != name
-        if renames and name in names:
-            raise OraError(904, f'"{name}": invalid identifier')
+    for alias in node.expressions if names else ():
+        if not isinstance(alias, exp.Alias) or _column_name(alias) not in names:
+            continue
+        if _column_name(alias.this) != _column_name(alias):
+            raise OraError(904, f'"{_column_name(alias)}": invalid identifier')
 
 
 def _is_rownum(node: object) -> bool:

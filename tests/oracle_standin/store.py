@@ -1,6 +1,7 @@
 """PostgreSQL behind one Oracle session: its transaction, its dictionary, its cursors."""
 
 import contextlib
+import hashlib
 from collections.abc import Hashable, Iterator, Sequence
 from importlib.resources import files
 from itertools import count
@@ -71,11 +72,20 @@ WHERE n.nspname = %s AND c.relname = %s AND c.relkind = 'r' AND NOT c.relhassubc
 
 
 def install(database_url: str) -> None:
-    """Create what the stand-in needs in its database."""
+    """Create what the stand-in needs in its database, unless it is there.
+
+    Replacing it would wait for every open transaction that has used it.
+    """
     script = files(__package__).joinpath("schema.sql").read_text()
+    version = hashlib.sha256(script.encode()).hexdigest()
     with psycopg.connect(database_url) as connection:
         connection.execute("SELECT pg_advisory_xact_lock(%s)", [_INSTALL_LOCK])
-        connection.execute(script.encode())
+        installed = connection.execute(
+            "SELECT obj_description(to_regnamespace(%s), 'pg_namespace')", [SCHEMA]
+        ).fetchone()
+        if installed != (version,):
+            connection.execute(script.encode())
+            connection.execute(f"COMMENT ON SCHEMA {SCHEMA} IS '{version}'".encode())
 
 
 class _Version(NamedTuple):
