@@ -39,8 +39,8 @@ def choose_mode(settings: Settings, parameters: OracleParameters) -> DriverMode:
 
 
 def is_in(client_dir: Path) -> bool:
-    """Whether the folder holds a client library, in whatever state."""
-    return bool(_libraries(client_dir))
+    """Whether the folder holds a client library, or might: one that may not be read counts."""
+    return bool(_libraries(client_dir)) or _is_closed(client_dir)
 
 
 def validate(client_dir: Path) -> Path:
@@ -48,7 +48,7 @@ def validate(client_dir: Path) -> Path:
 
     Raises NotFoundError that names the first cause why it would not.
     """
-    if client_dir.exists() and not os.access(client_dir, os.R_OK | os.X_OK):
+    if _is_closed(client_dir):
         raise _unreadable(client_dir, client_dir)
     libraries = _libraries(client_dir)
     if not libraries:
@@ -74,6 +74,11 @@ def version(library: Path) -> str:
     parts = [ctypes.c_int() for _ in range(5)]
     ctypes.CDLL(str(library)).OCIClientVersion(*map(ctypes.byref, parts))
     return ".".join(str(part.value) for part in parts)
+
+
+def _is_closed(client_dir: Path) -> bool:
+    """Whether the folder is there, but this user may not look into it."""
+    return os.access(client_dir, os.F_OK) and not os.access(client_dir, os.R_OK | os.X_OK)
 
 
 def _libraries(client_dir: Path) -> list[Path]:

@@ -108,6 +108,14 @@ def test_check_names_the_cause_and_the_remedy(
     assert damaged("check", ETL_ORACLE_MODE="thick").exit_code == 69
 
 
+def test_a_client_that_may_not_be_read_is_not_passed_over(
+    client_job: ContainerJob, client_image: str
+):
+    """Else the job would go on in thin mode, and fail where an old Oracle wants thick."""
+    closed = client_job.with_image(derive(client_image, f"chmod o-rx {CLIENT_DIR}"))
+    assert f"{CLIENT_DIR} cannot be read by user id {UID}" in client_line(closed)
+
+
 # -- how it gets there -------------------------------------------------------------------------
 
 
