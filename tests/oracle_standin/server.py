@@ -69,6 +69,12 @@ class OracleStandin:
         """What a client connects to."""
         return f"{self.host}:{self.port}/{self.service_name}"
 
+    @property
+    def sessions(self) -> int:
+        """How many clients are connected now."""
+        with self._lock:
+            return len(self._clients)
+
     def install(self) -> None:
         """Create the functions and views that the stand-in needs in its database."""
         install(self.database_url)

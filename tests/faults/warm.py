@@ -1,0 +1,86 @@
+"""A server that has imported the job and forks a command for each request.
+
+Requests come as JSON lines on standard input: arguments, environ, and a folder. In the folder it
+leaves `pid`, `stdout`, `stderr` and in the end `exit`, what the process ended with.
+"""
+
+import contextlib
+import gc
+import json
+import os
+import signal
+import sys
+import traceback
+from pathlib import Path
+from typing import Any
+
+_running: dict[int, Path] = {}
+
+
+def main() -> None:
+    _import_all()
+    signal.signal(signal.SIGCHLD, _reap)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for line in sys.stdin:
+        request = json.loads(line)
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])
+        pid = os.fork()
+        if pid == 0:
+            _become_command(request)
+        _running[pid] = Path(request["folder"])
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGCHLD])
+
+
+def _import_all() -> None:
+    """What a run imports, and what it imports only once it is at work."""
+    import etl_sales_target.job  # noqa: PLC0415
+    import etl_sales_target.metrics  # noqa: PLC0415
+    import etl_sales_target.plan  # noqa: PLC0415
+    import etl_sales_target.pushgateway  # noqa: PLC0415
+    import etl_sales_target.tabular  # noqa: F401, PLC0415
+    from sqlalchemy import create_engine  # noqa: PLC0415
+
+    for url in ("postgresql+psycopg://", "oracle+oracledb://"):
+        create_engine(url)
+    gc.freeze()
+
+
+def _reap(_number: int, _frame: object) -> None:
+    with contextlib.suppress(ChildProcessError):
+        while (ended := os.waitpid(-1, os.WNOHANG))[0]:
+            pid, status = ended
+            folder = _running.pop(pid)
+            unfinished = folder / "exit.new"
+            unfinished.write_text(str(os.waitstatus_to_exitcode(status)))
+            unfinished.rename(folder / "exit")
+
+
+def _become_command(request: dict[str, Any]) -> None:
+    """What the console script does, and the interpreter around it."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD):
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGCHLD])
+    folder = Path(request["folder"])
+    os.chdir(folder / "work")
+    os.environ.clear()
+    os.environ.update(request["environ"])
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    for name, descriptor in (("stdout", 1), ("stderr", 2)):
+        path = str(folder / name)
+        os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND), descriptor)
+    (folder / "pid").symlink_to(str(os.getpid()))
+    from etl_sales_target import cli  # noqa: PLC0415
+
+    code = 1
+    try:
+        code = cli.execute(request["arguments"])
+    except BaseException:  # noqa: BLE001 - as the interpreter would
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+if __name__ == "__main__":
+    main()

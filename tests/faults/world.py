@@ -1,0 +1,250 @@
+"""Source, target and the networks between, and the one checker of what a run leaves."""
+
+import random
+import signal
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote, unquote, urlsplit
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+
+from faults.processes import Process
+from faults.proxy import Proxy
+from integration.conftest import Result, TargetDatabase
+from oracle_standin import OracleStandin
+from sources import SourceRow, StandinSource
+
+PERIODS = 12
+ROWS = 2400
+BATCH_ROWS = 100
+
+# What the server needs to see that its client is gone, and ends what it was doing for it.
+_SETTLE_SECONDS = 15
+
+_LEFT_IN_TARGET = {
+    "sessions": "SELECT application_name, state, query FROM pg_stat_activity"
+    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    " AND application_name LIKE 'etl-sales-target%'",
+    "advisory locks": "SELECT pid, classid, objid FROM pg_locks"
+    " WHERE locktype = 'advisory'"
+    " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
+    "temporary tables": "SELECT relname FROM pg_class WHERE relpersistence = 't'",
+    "prepared transactions": "SELECT gid FROM pg_prepared_xacts",
+}
+
+
+@dataclass
+class World:
+    """Both databases, each behind a proxy, and the command between them."""
+
+    source: StandinSource
+    target: TargetDatabase
+    standin: OracleStandin
+    oracle_proxy: Proxy
+    postgres_proxy: Proxy
+    seed: int
+    settings: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.random = random.Random(self.seed)
+        self.output: list[str] = []
+        self._last_id = ROWS
+        oracle, postgres = urlsplit(self.source.uri), urlsplit(self.target.url)
+        self.secrets = {unquote(part.password or "") for part in (oracle, postgres)}
+        self.environ = {
+            "PATH": "/usr/bin:/bin",
+            "AIRFLOW_CONN_ORACLE_CONN_ID": _moved(self.source.uri, self.oracle_proxy.port),
+            "AIRFLOW_CONN_POSTGRES_CONN_ID": _moved(self.target.url, self.postgres_proxy.port),
+            "ETL_LOG_FORMAT": "json",
+            "ETL_BATCH_ROWS": str(BATCH_ROWS),
+            "ETL_CONNECT_TIMEOUT_SECONDS": "2",
+            "ETL_CALL_TIMEOUT_SECONDS": "2",
+            "ETL_LOCK_TIMEOUT_SECONDS": "10",
+            "ETL_RETRY_SECONDS": "0",
+        }
+
+    # -- what happens --------------------------------------------------------------------------
+
+    def fill(self, rows: int = ROWS, periods: int = PERIODS) -> None:
+        """The source anew; the target as a first run leaves it."""
+        self.source.execute("DELETE FROM {table}")
+        self.source.insert(
+            (n, n % 7, n % periods % 12 + 1, 2024 + n % periods // 12, f"{n}.25")
+            for n in range(rows)
+        )
+        result = self.run("run", "--allow-shrink")
+        assert result.exit_code == 0, result.stderr
+        assert self.target.rows() == self.source.rows()
+
+    def edit(self) -> None:
+        """Somebody changes, deletes and adds some rows in one to three periods of the source."""
+        months = self.random.sample(range(1, PERIODS + 1), self.random.randint(1, 3))
+        chosen = ", ".join(map(str, months))
+        digit = self.random.randrange(7)
+        self._last_id += 1
+        self.source.execute(
+            f"UPDATE {{table}} SET target_amount = target_amount + 0.01"
+            f" WHERE target_month IN ({chosen}) AND product_id = {digit}"
+        )
+        self.source.execute(f"DELETE FROM {{table}} WHERE id = {self._last_id - 20}")
+        self.source.insert([(self._last_id, digit, months[0], 2024, self.random.randrange(1000))])
+
+    def start(self, *arguments: str, cold: bool = False, **environ: str) -> Process:
+        """The command, running."""
+        return Process(arguments, self.environ | self.settings | environ, cold=cold)
+
+    def run(self, *arguments: str, cold: bool = False, **environ: str) -> Result:
+        """The command, run to its end."""
+        return self.heard(self.start(*arguments, cold=cold, **environ).wait())
+
+    def heard(self, result: Result) -> Result:
+        """Keeps what was said: no secret may ever be in it."""
+        for secret in self.secrets:
+            for form in {secret, quote(secret, safe=""), repr(secret)[1:-1]}:
+                said = f"{result.stdout}{result.stderr}"
+                assert form not in said, f"a secret was printed: {said.replace(form, '<SECRET>')}"
+        return result
+
+    def heal(self) -> None:
+        """Both networks and the source work again."""
+        self.oracle_proxy.heal()
+        self.postgres_proxy.heal()
+        self.standin.faults.clear()
+
+    # -- what must hold ------------------------------------------------------------------------
+
+    def case(self) -> "Case":
+        """Takes the snapshots between which whatever follows must choose."""
+        return Case(self, self._rows(), self.source.rows())
+
+    def _rows(self) -> list[SourceRow]:
+        return self.target.rows() if self.target.exists() else []
+
+    def outcome(self, run_id: str) -> str | None:
+        """What the ledger says of a run."""
+        found = self.target.query(
+            "SELECT outcome FROM mb.etl_sales_target_runs"
+            f" WHERE run_id = '{run_id}'"
+        )
+        return found[0][0] if found else None
+
+    def assert_nothing_left(self) -> None:
+        """No session, lock, temporary table: soon, as servers notice what ended."""
+        left: dict[str, Any] = {}
+
+        def look() -> bool:
+            left.clear()
+            for name, query in _LEFT_IN_TARGET.items():
+                if found := self.target.query(query):
+                    left[name] = found
+            if self.standin.sessions:
+                left["sessions of the source"] = self.standin.sessions
+            return not left
+
+        assert _comes_true(look), f"left behind after {_SETTLE_SECONDS} s: {left}"
+
+
+@dataclass
+class Case:
+    """One fault, and everything that must hold after it."""
+
+    world: World
+    old: list[SourceRow]
+    new: list[SourceRow]
+
+    def ended(
+        self,
+        result: Result,
+        *,
+        exit_codes: Collection[int],
+        reason: str | None = None,
+        code: str | Collection[str] | None = None,
+        says: str = "",
+        heal: bool = True,
+    ) -> bool:
+        """Checks the run, what it left, and the next run; returns whether it had committed.
+
+        `reason`, `code` and `says` are those of the failure, where there must be one.
+        """
+        world = self.world
+        world.heard(result)
+        assert result.exit_code in exit_codes, f"exit code {result.exit_code}:\n{result.stderr}"
+        if heal:
+            world.heal()
+        world.assert_nothing_left()
+        self._check_what_it_said(result, reason, code, says)
+        committed = self._check_rows(result)
+        self._check_next_run()
+        return committed
+
+    def _check_what_it_said(
+        self, result: Result, reason: str | None, code: str | Collection[str] | None, says: str
+    ) -> None:
+        if result.exit_code < 0:  # Killed: it could say nothing.
+            return
+        assert "Traceback" not in result.stderr, result.stderr
+        if result.exit_code == 0:
+            assert result.events[-1]["event"] in {"run_finished", "metrics_pushed"}, result.stderr
+            return
+        failure = result.failure
+        assert failure["exit_code"] == result.exit_code
+        assert failure["error"].endswith("."), failure["error"]
+        assert "\n" not in failure["error"]
+        assert failure["reason"] != "bug"
+        assert says in failure["error"], failure["error"]
+        if reason:
+            assert failure["reason"] == reason, failure
+        if code:
+            codes = {code} if isinstance(code, str) else set(code)
+            assert failure["code"] in codes, failure
+
+    def _check_rows(self, result: Result) -> bool:
+        """The target is one of the two snapshots, and the ledger says which."""
+        rows = self.world._rows()
+        assert rows in (self.old, self.new), _difference(rows, self.old, self.new)
+        run_ids = {event["run_id"] for event in result.events if "run_id" in event}
+        assert len(run_ids) <= 1
+        outcome = None
+        if run_ids and self.world.target.exists():
+            outcome = self.world.outcome(*run_ids)
+        committed = outcome == "succeeded"
+        assert rows == (self.new if committed else self.old), f"the ledger says {outcome}"
+        if result.exit_code >= 0:
+            assert (result.exit_code == 0) == committed, f"the ledger says {outcome}"
+        return committed
+
+    def _check_next_run(self) -> None:
+        world = self.world
+        expected = world.source.rows()
+        after = world.run("run", ETL_CALL_TIMEOUT_SECONDS="60", ETL_CONNECT_TIMEOUT_SECONDS="20")
+        assert after.exit_code == 0, f"the next run failed:\n{after.stderr}"
+        assert world._rows() == expected == world.source.rows()
+        world.assert_nothing_left()
+        running = world.target.query(
+            "SELECT run_id FROM mb.etl_sales_target_runs WHERE outcome = 'running'"
+        )
+        assert running == [], "runs that ended are still said to be running"
+
+
+def _moved(url: str, port: int) -> str:
+    """The same URL with another port on loopback."""
+    parts = urlsplit(url)
+    login = parts.netloc.rpartition("@")[0]
+    return parts._replace(netloc=f"{login}@127.0.0.1:{port}").geturl()
+
+
+def _comes_true(condition: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + _SETTLE_SECONDS
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def _difference(rows: list[SourceRow], old: list[SourceRow], new: list[SourceRow]) -> str:
+    sizes = f"{len(rows)} rows; old {len(old)}, new {len(new)}"
+    return f"the target is neither the old nor the new snapshot: {sizes}"
