@@ -9,20 +9,31 @@ from pathlib import Path
 import pytest
 
 from e2e import client_zip
-from e2e.containers import IMAGE, PROJECT, VERSION, ContainerJob, engine_error, make_image
+from e2e.containers import (
+    IMAGE,
+    PROJECT,
+    VERSION,
+    ContainerJob,
+    docker,
+    engine_error,
+    make_image,
+    remove_derived,
+)
 from integration.conftest import Job, job, small_source, source, target
 
 __all__ = ["job", "small_source", "source", "target"]
 
 
 @pytest.fixture(scope="session", autouse=True)
-def engine() -> None:
+def engine() -> Iterator[None]:
     """A Docker engine. Where DOCKER_HOST promises none, its absence skips the tests."""
     error = engine_error()
     if error and "DOCKER_HOST" in os.environ:
         pytest.fail(f"DOCKER_HOST is set, but no engine answers: {error}", pytrace=False)
     if error:
         pytest.skip(f"needs a Docker engine: {error}")
+    yield
+    remove_derived()
 
 
 @pytest.fixture(scope="session")
@@ -53,14 +64,16 @@ def client_archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def client_image(build_folder: Path, client_archive: Path) -> str:
+def client_image(build_folder: Path, client_archive: Path) -> Iterator[str]:
     """The image with a client inside: the stand-in."""
     zip_file = build_folder / "docker/instantclient" / client_archive.name
     shutil.copy(client_archive, zip_file)
-    made = make_image(build_folder, IMAGE=f"{IMAGE}-client-standin")
+    name = f"{IMAGE}-client-standin"
+    made = make_image(build_folder, IMAGE=name)
     zip_file.unlink()
     assert made.returncode == 0, made.stderr
-    return f"{IMAGE}-client-standin:{VERSION}"
+    yield f"{name}:{VERSION}"
+    docker("rmi", f"{name}:{VERSION}")
 
 
 @pytest.fixture

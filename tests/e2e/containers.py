@@ -32,6 +32,7 @@ HARDENED = (
 # What a `make` around the tests would hand on to the one in them.
 _MAKE_VARIABLES = {"MAKEFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "MFLAGS", "TARGET"}
 
+_OF_THE_TESTS = "etl-sales-target.made-by=tests"
 _BUILD_TIMEOUT_SECONDS = 900
 _TIMEOUT_SECONDS = 120
 
@@ -83,7 +84,12 @@ def derive(image: str, *commands: str) -> str:
     """The image with these commands run by root in it; returns its id."""
     steps = "\n".join(f"RUN {command}" for command in commands)
     dockerfile = f"FROM {image}\nUSER root\n{steps}\nUSER {UID}:{UID}\n"
-    return docker("build", "--quiet", "-", stdin=dockerfile)
+    return docker("build", "--quiet", f"--label={_OF_THE_TESTS}", "-", stdin=dockerfile)
+
+
+def remove_derived() -> None:
+    """All that `derive` made."""
+    docker("image", "prune", "--force", f"--filter=label={_OF_THE_TESTS}")
 
 
 def inspect(name: str) -> dict[str, Any]:

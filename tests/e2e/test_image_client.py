@@ -14,12 +14,13 @@ from pathlib import Path
 import pytest
 
 from e2e import client_zip
-from e2e.containers import HARDENED, UID, ContainerJob, derive, docker, make_image
+from e2e.containers import HARDENED, UID, VERSION, ContainerJob, derive, docker, make_image
 from e2e.download_site import DownloadSite, download_site
 from e2e.tls import Authority
 from sources import SourceDatabase
 
 CLIENT_DIR = "/opt/oracle/instantclient"
+STAGE = "etl-sales-target-client-stage"
 LIBRARY = f"{CLIENT_DIR}/libclntsh.so.19.1"
 
 BuildClient = Callable[..., tuple[bool, str]]
@@ -129,16 +130,17 @@ def zips(build_folder: Path) -> Iterator[Path]:
 
 
 @pytest.fixture
-def build_client(build_folder: Path, zips: Path) -> BuildClient:
+def build_client(build_folder: Path, zips: Path) -> Iterator[BuildClient]:
     """Builds the stage that holds the client; returns whether it did, and what it said of it."""
 
     def build(**variables: str) -> tuple[bool, str]:
-        made = make_image(build_folder, TARGET="client", IMAGE="etl-client-stage", **variables)
+        made = make_image(build_folder, TARGET="client", IMAGE=STAGE, **variables)
         lines = [line for line in made.stderr.splitlines() if "Oracle Instant Client:" in line]
         said = lines[-1].partition("Oracle Instant Client: ")[2] if lines else made.stderr
         return made.returncode == 0, said
 
-    return build
+    yield build
+    docker("rmi", f"{STAGE}:{VERSION}", check=False)
 
 
 def test_the_right_checksum_passes(build_client: BuildClient, zips: Path, client_archive: Path):
