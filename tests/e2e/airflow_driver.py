@@ -40,6 +40,7 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     os.environ |= request["environ"]
     dag = parse()
     task = dag.get_task("load")
+    task.startup_check_interval_seconds = 1
     for name in ("retry_delay", "execution_timeout"):
         if request[name]:
             setattr(task, name, timedelta(seconds=request[name]))

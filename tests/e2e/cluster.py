@@ -95,8 +95,11 @@ class Cluster:
     def pods(self) -> list[Any]:
         return self.core.list_namespaced_pod(self.namespace).items
 
-    def pod_names(self) -> set[str]:
-        return {pod.metadata.name for pod in self.pods()}
+    def is_being_deleted(self, pod: str) -> bool:
+        """Whether it was told to end, or has ended."""
+        return pod not in {
+            each.metadata.name for each in self.pods() if not each.metadata.deletion_timestamp
+        }
 
     def running_pod(self) -> str:
         """Waits for the one pod whose container runs; returns its name."""

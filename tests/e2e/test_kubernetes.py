@@ -24,6 +24,8 @@ from sources import SourceDatabase
 LAUNCHER = "airflow-worker"
 _RUN_SECONDS = 120
 _ROWS_BEFORE_THE_HOLD = 10
+# The query for the rows themselves: the others end in a count, a sum or a hash.
+_ROWS_QUERY = "target_amount \nFROM"
 
 Values = dict[str, object]
 Install = Callable[..., None]
@@ -333,7 +335,7 @@ class TestFailure:
                 running = airflow.start(environ, retry_delay=10, execution_timeout=15)
                 assert in_mid_load.wait(_RUN_SECONDS)
                 first = cluster.running_pod()
-                cluster.wait_until(lambda: first not in cluster.pod_names())
+                cluster.wait_until(lambda: cluster.is_being_deleted(first))
             done = running.result(_RUN_SECONDS)
         assert (done.state, done.tries) == ("success", 2), done.log
         assert len(watched.seen) == 2
@@ -388,7 +390,7 @@ def _held_in_mid_load(standin: OracleStandin) -> Iterator[threading.Event]:
             reached.set()
             resumed.wait(_RUN_SECONDS)
 
-    standin.faults.before_fetch(hold)
+    standin.faults.before_fetch(hold, on=_ROWS_QUERY)
     try:
         yield reached
     finally:
