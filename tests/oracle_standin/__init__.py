@@ -1,7 +1,48 @@
 """A stand-in for an Oracle database: Oracle's wire protocol in front, PostgreSQL's rows behind.
 
-The unmodified python-oracledb thin driver connects to it. Read `server` (who listens), then
-`session` (one client's conversation), then `sql` and `store` (where the answers come from).
+The real, unmodified python-oracledb thin driver connects to it, logs in and fetches. Tests, demo
+and benchmark all go through it, so nothing of the driver is mocked anywhere.
+
+What it proves. All that the job does with the driver works with the real driver: connections,
+login, TLS, binds, fetches in batches, every digit of a NUMBER, timeouts, dropped connections,
+ORA codes. The job's SQL is Oracle's SQL, as far as it is known here; what is not known is refused
+with an ORA code, never answered wrongly. A snapshot is a real one: SET TRANSACTION READ ONLY is a
+REPEATABLE READ transaction of PostgreSQL, and a test may change the source in the middle of a run.
+
+What it cannot prove. Oracle's own SQL engine: its plans, its speed, the rounding of NUMBER between
+two operations, implicit conversions (refused here). The values of ORA_HASH are not Oracle's. When
+ORA-01555 happens: undo never runs out here, a test orders the error. Thick mode and Instant Client,
+native network encryption, and versions other than 19c and 23ai as seen by a driver. For these, run
+the integration tests on a real database, which ORACLE_TEST_CONN names.
+
+How to read it, from the socket down:
+
+    server      listens; a thread for each client       auth      the login's cryptography
+    session     negotiation, login, which request       requests  a request's bytes -> fields
+    calls       execute, fetch, commit of one login     messages  answers -> bytes
+    plsql       statements about the session            packets   packets, and reading from them
+    dialect     SQL -> sqlglot's tree                   codec     NUMBER, DATE, lengths: pure
+    sql         tree -> PostgreSQL's SQL                binds     bind variables -> literals
+    functions   the functions that are known            names     upper case <-> lower case
+    store       PostgreSQL: snapshot, cursor, names     errors    ORA codes, from SQLSTATEs
+    result      rows on their way out in fetches        rows      rows -> bytes, in blocks
+    cache       encoded answers, by table version       groups    grouped answers, by group
+    faults      what a test does to the clients         schema.sql  functions, dictionary
+
+How fast. An answer is encoded once and replayed while its tables stay unchanged, which is known
+from triggers on every table; see `python -m benchmark.standin`.
+
+By hand, beside a PostgreSQL 17 or newer that you may change (`make databases` starts both):
+
+    python -m oracle_standin --database-url postgresql://... --port 1521
+
+Its schema `apps` is then what the user APPS owns. Names are upper case in Oracle and lower case in
+PostgreSQL. Synonyms are rows of `oracle_standin.synonyms`; a row in `oracle_standin.hidden` takes
+away the right to read a table. From Python:
+
+    with OracleStandin(database_url) as server:
+        server.faults.ora_error(1555, after_rows=1000)
+        oracledb.connect(user=server.user, password=server.password, dsn=server.dsn)
 """
 
 from oracle_standin.auth import Account

@@ -127,7 +127,7 @@ def test_a_marker_breaks_the_request():
         data(b"", END_OF_FILE),
         packet(b"", Packet.CONNECT),
         bytes(8),
-        struct.pack(">I", 7) + bytes(4),
+        struct.pack(">I", 7) + bytes([Packet.DATA, 0, 0, 0]),
         data(b"")[:-1],
     ],
     ids=["nothing", "end of file", "not data", "no length", "too short a length", "half a packet"],
