@@ -9,6 +9,7 @@ from sources import SourceDatabase
 
 _STOP_SECONDS = 30
 _CPU_LIMIT_SECONDS = 0.7
+_ATTEMPTS = 10
 
 
 def test_run_makes_the_target_equal_and_then_has_nothing_to_do(
@@ -144,11 +145,11 @@ def test_the_first_query_comes_after_little_work(
         "print(done.returncode, used.ru_utime + used.ru_stime)\n"
     )
     measured = container_job.with_options("--entrypoint=python3")
-    seconds = []
-    for _ in range(5):
+    seconds: list[float] = []
+    # Other work on the machine adds to it, and never takes from it: one quiet moment is proof.
+    while len(seconds) < _ATTEMPTS and (not seconds or min(seconds) > _CPU_LIMIT_SECONDS):
         standin.faults.ora_error(942)
         exit_code, used = measured("-c", program).stdout.split()
         assert exit_code == "69"
         seconds.append(float(used))
-    # Other processes of the machine can only add to it.
     assert min(seconds) <= _CPU_LIMIT_SECONDS, seconds
