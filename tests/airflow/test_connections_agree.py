@@ -192,7 +192,7 @@ def assert_agreement(text: str) -> None:
     assert values(ours, ours.extra) == values(theirs, theirs.extra_dejson)
 
 
-@several(1200)
+@several(1000)
 @given(ANY_FIELDS, ANY_EXTRA, FORMS, st.sampled_from(["", " ", "\n"]))
 def test_both_read_the_same_fields(
     drawn: dict[str, Any], extra: dict[str, Any], form: Any, space: str
@@ -208,7 +208,7 @@ PIECES = [
 ]
 
 
-@several(1200)
+@several(1000)
 @given(st.sampled_from(STARTS), st.lists(st.sampled_from(PIECES), max_size=10))
 @example("", ["oracle://u:p@oracle://h"])
 @example("", ["oracle://useroracle://"])
@@ -247,7 +247,7 @@ def oracle_meaning(arguments: Mapping[str, Any]) -> tuple[Any, ...]:
     return *hidden, repr(oracledb.ConnectParams(**shown))
 
 
-@several(600)
+@several(500)
 @given(oracle_connections(), FORMS)
 def test_oracledb_gets_the_same(
     oracle_call: dict[str, Any], drawn: tuple[dict[str, Any], dict[str, Any]], form: Any
@@ -277,7 +277,7 @@ def postgres_call(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     return call
 
 
-@several(600)
+@several(500)
 @given(POSTGRES_FIELDS, POSTGRES_EXTRAS, FORMS)
 def test_psycopg_gets_the_same(
     postgres_call: dict[str, Any], drawn: dict[str, Any], extra: dict[str, Any], form: Any
