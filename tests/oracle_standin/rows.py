@@ -1,6 +1,7 @@
 """A query's rows as the bytes of ROW messages, in blocks that any size of fetch is cut from."""
 
 import datetime as dt
+from array import array
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
@@ -37,7 +38,7 @@ class Block:
     @property
     def size(self) -> int:
         """Bytes of memory, about."""
-        return len(self.data) + 36 * len(self.offsets)
+        return len(self.data) + 4 * len(self.offsets)
 
 
 class _Encoded(dict[str | None, bytes]):
@@ -106,7 +107,7 @@ class RowEncoder:
         ]
         tuples = zip(*encoded, strict=True)
         messages = list(self._shortened(tuples) if self._duplicate_columns else _whole(tuples))
-        return Block(b"".join(messages), list(accumulate(map(len, messages), initial=0)))
+        return Block(b"".join(messages), array("I", accumulate(map(len, messages), initial=0)))
 
     def _shortened(self, rows: Iterable[tuple[bytes, ...]]) -> Iterable[bytes]:
         for row in rows:

@@ -11,7 +11,7 @@ from sqlalchemy.dialects import oracle as oracle_dialect
 from etl_sales_target import tables
 from etl_sales_target.model import TableName
 from integration.standin.conftest import Behind, connect, numbers_as_text
-from oracle_standin import OracleStandin
+from oracle_standin import OracleStandin, groups
 
 COLUMNS = ", ".join(tables.COLUMNS)
 ROWS = f"select {COLUMNS} from t"
@@ -239,6 +239,18 @@ def test_only_the_groups_that_changed_are_computed_anew(
     (after,) = server._memory._groups.values()
     assert len(set(before) - set(after)) == len(set(after) - set(before)) == 1
     assert sum(before[versions] is after.get(versions) for versions in before) == 11
+
+
+def test_more_groups_than_are_kept_are_answered_all_the_same(
+    connection: oracledb.Connection, behind: Behind, monkeypatch: pytest.MonkeyPatch
+):
+    begin(connection)
+    kept = fetch(connection, DIGESTS)
+    edit(behind, CHANGES["update"])
+    after = uncached(behind)[DIGESTS]
+    monkeypatch.setattr(groups, "_MOST_GROUPS", 5)
+    begin(connection)
+    assert fetch(connection, DIGESTS) == after != kept
 
 
 def test_a_read_only_transaction_is_the_first_statement_and_refuses_changes(

@@ -83,7 +83,7 @@ def test_a_row_leaves_out_what_the_row_before_had():
     changed = b"\x15\x01\x01\x02\x07" + one  # one column sent: bit 1
     same = b"\x15\x00\x00\x07"
     assert first.data == whole + changed + same
-    assert first.offsets == [0, len(whole), len(whole + changed), len(first.data)]
+    assert [*first.offsets] == [0, len(whole), len(whole + changed), len(first.data)]
     assert second.data == b"\x15\x01\x01\x01\x07" + two  # goes on from the block before
 
 
