@@ -75,7 +75,7 @@ bench: setup ## Measure the job beside a raw COPY (BENCH_ROWS="100000 1000000" B
 airflow-test: $(AIRFLOWS:%=test-%) ## Run the tests that need Airflow, in environments of their own
 
 # The folder's own conftest only: the others need what these environments do not have.
-$(AIRFLOWS:%=test-%): test-%: .venv-%/ready
+$(AIRFLOWS:%=test-%): test-%: $(VENV)/ready .venv-%/ready
 	.venv-$*/bin/python -m pytest --confcutdir=tests/airflow tests/airflow
 
 image: ## Build the image (TARGET=thin: without Oracle's client)
@@ -102,7 +102,7 @@ test-oracle: setup ## Run the integration tests against a real Oracle (pulls an 
 	ORACLE_TEST_CONN=oracle://apps:demo-only@127.0.0.1:1521/FREEPDB1 \
 		$(VENV)/bin/pytest tests/integration
 
-e2e: setup ## Run the tests that need Docker or a cluster (DOCKER_HOST, KUBECONFIG)
+e2e: setup $(AIRFLOWS:%=.venv-%/ready) ## Run the tests that need Docker or a cluster (DOCKER_HOST, KUBECONFIG)
 	$(VENV)/bin/pytest tests/e2e
 
 clean: ## Remove the environments and all caches

@@ -58,8 +58,7 @@ class EtlSalesTargetOperator(KubernetesPodOperator):
 
     def execute(self, context: Any) -> Any:
         """Runs the pod to its end; returns the run's report where XCom is on."""
-        self.arguments = job_arguments(context["params"])
-        self.do_xcom_push = str(self.xcom).lower() == "true"
+        self.prepare(context)
         try:
             return super().execute(context)
         except ApiException as error:
@@ -68,6 +67,11 @@ class EtlSalesTargetOperator(KubernetesPodOperator):
                 f"(PodTemplate {self.pod_template!r} in namespace {self.namespace!r}; the Airflow "
                 "Variable etl_sales_target names them, the chart's `airflow` values grant them.)"
             ) from error
+
+    def prepare(self, context: Any) -> None:
+        """What this run's params and the Variable decide. Raises AirflowFailException."""
+        self.arguments = job_arguments(context["params"])
+        self.do_xcom_push = str(self.xcom).lower() == "true"
 
     def build_pod_request_obj(self, context: Any = None, **options: Any) -> V1Pod:
         """The PodTemplate's pod, as it is now, with the arguments and the identity of this run."""

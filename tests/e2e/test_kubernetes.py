@@ -5,6 +5,7 @@ Airflow holds the rights of the chart's Role and no others.
 
 import base64
 import contextlib
+import functools
 import json
 import threading
 from collections.abc import Callable, Iterator
@@ -48,15 +49,31 @@ def kubeconfig(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Pa
     return cluster.kubeconfig_of(LAUNCHER, tmp_path_factory.mktemp("kubeconfig"))
 
 
-@pytest.fixture(scope="module", params=[".venv-airflow", ".venv-airflow-2"])
+@pytest.fixture(scope="module")
+def airflows(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Callable[[str], AirflowProcess]]:
+    """Starts the Airflow of an environment, once."""
+    with contextlib.ExitStack() as started:
+
+        @functools.cache
+        def start(environment: str) -> AirflowProcess:
+            home = tmp_path_factory.mktemp("airflow")
+            return started.enter_context(AirflowProcess(environment, home))
+
+        yield start
+
+
+@pytest.fixture(params=[".venv-airflow", ".venv-airflow-2"])
 def airflow(
-    cluster: Cluster, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[AirflowProcess]:
-    """Airflow 3, then Airflow 2, each in its own environment."""
+    cluster: Cluster,
+    airflows: Callable[[str], AirflowProcess],
+    request: pytest.FixtureRequest,
+) -> AirflowProcess:
+    """Airflow 3, and Airflow 2."""
     if not (PROJECT / request.param / "ready").exists():
         pytest.skip(f"needs `make {request.param}/ready`")
-    with AirflowProcess(request.param, tmp_path_factory.mktemp("airflow")) as process:
-        yield process
+    return airflows(request.param)
 
 
 @pytest.fixture
