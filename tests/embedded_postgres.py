@@ -50,7 +50,7 @@ class EmbeddedPostgres:
     """
 
     def __init__(self, settings: Mapping[str, str] | None = None) -> None:
-        self.port = _unused_port()
+        self.port = unused_port()
         self.password = secrets.token_hex(16)
         self._settings = {**_BASE_SETTINGS, "port": str(self.port), **(settings or {})}
         self._account = _server_account()
@@ -186,7 +186,7 @@ def unwind_on_sigterm() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
-def _unused_port() -> int:
+def unused_port() -> int:
     """A port outside the range from which the system takes those of outgoing connections.
 
     So nobody else is given it between a stop and the next start.

@@ -1,26 +1,28 @@
 """The command `etl-sales-target`. The one place where errors become exit codes."""
 
 import datetime
+import os
 import re
 import secrets
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 import structlog
 
-from etl_sales_target import logs, signals
+from etl_sales_target import logs, signals, termination
 from etl_sales_target.errors import JobError
 
 if TYPE_CHECKING:
     from etl_sales_target.job import Job
     from etl_sales_target.plan import Request
+    from etl_sales_target.settings import Settings
 
 log = structlog.get_logger()
 
 _USAGE_EXIT_CODE = 2
-_BUG_EXIT_CODE = 70
 
 
 class Month(click.ParamType[tuple[int, int]]):
@@ -38,9 +40,35 @@ class Month(click.ParamType[tuple[int, int]]):
         return int(match[1]), int(match[2])
 
 
+class _ReportFile(click.Path):
+    """A file that can be written: found out before the run, not after it."""
+
+    def __init__(self) -> None:
+        super().__init__(dir_okay=False, writable=True, allow_dash=True, path_type=Path)
+
+    def convert(
+        self,
+        value: "str | os.PathLike[str]",
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> Path:
+        """Fails with a usage error where it cannot."""
+        file = Path(str(super().convert(value, param, ctx)))
+        if not os.access(file.parent, os.W_OK):
+            self.fail(f"The folder {file.parent} cannot be written.", param, ctx)
+        return file
+
+
 _dry_run = click.option("--dry-run", is_flag=True, help="Print the plan; write nothing.")
 _allow_shrink = click.option(
     "--allow-shrink", is_flag=True, help="Load even if the source lost most of its rows."
+)
+_report = click.option(
+    "--report",
+    "report_file",
+    type=_ReportFile(),
+    metavar="FILE",
+    help="Write the run's report to FILE, as JSON; - is standard output.",
 )
 
 
@@ -74,12 +102,14 @@ def cli() -> None:
 @click.option("--full", is_flag=True, help="Reload every period, also those that did not change.")
 @_dry_run
 @_allow_shrink
-def run(*, full: bool, dry_run: bool, allow_shrink: bool) -> None:
+@_report
+def run(*, full: bool, dry_run: bool, allow_shrink: bool, report_file: Path | None) -> None:
     """Makes the target equal to the source, by reloading the periods that differ."""
     from etl_sales_target.plan import Request  # noqa: PLC0415
 
     mode = "full" if full else "run"
-    _load(Request(mode, force=full, allow_shrink=allow_shrink), dry_run=dry_run)
+    request = Request(mode, force=full, allow_shrink=allow_shrink)
+    _load(request, dry_run=dry_run, report_file=report_file)
 
 
 @cli.command()
@@ -87,8 +117,14 @@ def run(*, full: bool, dry_run: bool, allow_shrink: bool) -> None:
 @click.option("--to", "last", type=Month(), required=True, help="The last month, inclusive.")
 @_dry_run
 @_allow_shrink
+@_report
 def backfill(
-    *, first: tuple[int, int], last: tuple[int, int], dry_run: bool, allow_shrink: bool
+    *,
+    first: tuple[int, int],
+    last: tuple[int, int],
+    dry_run: bool,
+    allow_shrink: bool,
+    report_file: Path | None,
 ) -> None:
     """Reloads the months --from to --to, both inclusive, whatever the digests say."""
     from etl_sales_target.model import Months  # noqa: PLC0415
@@ -97,16 +133,24 @@ def backfill(
     if last < first:
         raise click.BadParameter("it is before --from.", param_hint="'--to'")
     request = Request("backfill", Months(first, last), force=True, allow_shrink=allow_shrink)
-    _load(request, dry_run=dry_run)
+    _load(request, dry_run=dry_run, report_file=report_file)
 
 
-def _load(request: "Request", *, dry_run: bool) -> None:
+def _load(request: "Request", *, dry_run: bool, report_file: Path | None) -> None:
+    if dry_run:
+        if report_file:
+            raise click.UsageError("A dry run leaves no report.")
+        _print_plan(request)
+        return
+    from etl_sales_target import job  # noqa: PLC0415
+
+    job.load(*_settings(), request, report_file)
+
+
+def _print_plan(request: "Request") -> None:
     from etl_sales_target import tabular  # noqa: PLC0415
 
     job = _job()
-    if not dry_run:
-        job.load(request)
-        return
     plan = job.preview(request)
     click.echo(tabular.plan(plan))
     if not request.allow_shrink:
@@ -153,12 +197,18 @@ def runs(*, last: int) -> None:
 def _job() -> "Job":
     # Here, as above, not at the top: --help and a wrong option need not wait for the drivers.
     from etl_sales_target.job import Job  # noqa: PLC0415
+
+    return Job.read(*_settings())
+
+
+def _settings() -> tuple["Settings", str]:
+    """The settings, and the id of this command, which stands on every line of its log."""
     from etl_sales_target.settings import Settings  # noqa: PLC0415
 
     settings = Settings.read()
     run_id = f"{datetime.datetime.now(datetime.UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
     logs.configure(settings.log_level, settings.log_format, run_id=run_id)
-    return Job.read(settings, run_id)
+    return settings, run_id
 
 
 def execute(arguments: Sequence[str]) -> int:
@@ -169,27 +219,30 @@ def execute(arguments: Sequence[str]) -> int:
         result = cli.main(list(arguments), prog_name="etl-sales-target", standalone_mode=False)
     except click.UsageError as error:
         error.show()
+        termination.say(f"usage: {error.format_message()}")
         return _USAGE_EXIT_CODE
     except JobError as error:
-        _log_failure(
-            error.message, remedy=error.remedy, code=error.code, exit_code=error.exit_code,
-            **error.fields,
-        )  # fmt: skip
-        return error.exit_code
+        return _fail(error)
     except Exception as error:  # noqa: BLE001 - the outermost boundary
-        _log_failure(
-            f"{type(error).__name__}: {error}",
-            remedy="This is a bug: report it with the lines that ETL_LOG_LEVEL=DEBUG writes.",
-            exit_code=_BUG_EXIT_CODE,
+        return _fail(
+            JobError(
+                f"{type(error).__name__}: {error}",
+                remedy="This is a bug: report it with the lines that ETL_LOG_LEVEL=DEBUG writes.",
+            )
         )
-        return _BUG_EXIT_CODE
     # An exit that a command asked for; a command that ended returns None.
     return result if isinstance(result, int) else 0
 
 
-def _log_failure(message: str, **fields: object) -> None:
-    log.error("run_failed", error=message, **fields)
+def _fail(error: JobError) -> int:
+    """Says why, to the log and to the pod's status; returns the exit code."""
+    log.error(
+        "run_failed", error=error.message, remedy=error.remedy, code=error.code,
+        reason=error.reason.value, exit_code=error.exit_code, **error.fields,
+    )  # fmt: skip
     log.debug("traceback", exc_info=sys.exception())
+    termination.say(f"{error.reason}: {error}")
+    return error.exit_code
 
 
 def main() -> None:

@@ -77,6 +77,15 @@ def load(name: str, environ: Mapping[str, str], directory: Path) -> Connection:
     return parse(environ[name], name=name)
 
 
+def load_secret(name: str, environ: Mapping[str, str], directory: Path) -> str | None:
+    """A secret of another server, found where the connections are; None where there is none.
+
+    Raises ConfigurationError where its file cannot be read.
+    """
+    text = _read(directory / name)
+    return (environ.get(name, "") if text is None else text).strip() or None
+
+
 def _read(path: Path) -> str | None:
     try:
         return path.read_bytes().decode()

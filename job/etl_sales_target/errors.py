@@ -1,7 +1,7 @@
 """What can go wrong, and the exit code of each kind (the numbers are those of sysexits.h).
 
 JobError                70  a bug; the base of all
-├── DataError           65  the proof failed; nothing was committed
+├── DataError           65  proof, guard, or rows that the target refuses; nothing was committed
 ├── NotFoundError       69  something needed is not there: table, column, client library
 ├── TemporaryError      75  try again: network, busy, locked
 │   └── LockedError     75  another run is loading
@@ -10,7 +10,23 @@ JobError                70  a bug; the base of all
 └── StoppedError       143  SIGTERM or SIGINT
 """
 
+from enum import StrEnum
 from typing import Any
+
+
+class Reason(StrEnum):
+    """Why a command failed, in a word: finer than the exit code, for alerts."""
+
+    BUG = "bug"
+    CONFIGURATION = "configuration"
+    DATA_REFUSED = "data_refused"
+    GUARD_REFUSED = "guard_refused"
+    LOCKED = "locked"
+    NOT_ALLOWED = "not_allowed"
+    NOT_FOUND = "not_found"
+    PROOF_FAILED = "proof_failed"
+    STOPPED = "stopped"
+    TEMPORARY = "temporary"
 
 
 class JobError(Exception):
@@ -21,6 +37,7 @@ class JobError(Exception):
     """
 
     exit_code = 70
+    reason = Reason.BUG
 
     def __init__(
         self, message: str, *, code: str | None = None, remedy: str | None = None, **fields: Any
@@ -39,37 +56,45 @@ class DataError(JobError):
     """Source and target would not be equal."""
 
     exit_code = 65
+    reason = Reason.DATA_REFUSED
 
 
 class NotFoundError(JobError):
     """A table, a column or a library that the job needs is not there."""
 
     exit_code = 69
+    reason = Reason.NOT_FOUND
 
 
 class TemporaryError(JobError):
     """The same run may succeed later."""
 
     exit_code = 75
+    reason = Reason.TEMPORARY
 
 
 class LockedError(TemporaryError):
     """Another run holds the lock of this target."""
+
+    reason = Reason.LOCKED
 
 
 class NotAllowedError(JobError):
     """A login or a privilege was refused; trying again would only lock the account."""
 
     exit_code = 77
+    reason = Reason.NOT_ALLOWED
 
 
 class ConfigurationError(JobError):
     """A setting or a connection cannot be understood."""
 
     exit_code = 78
+    reason = Reason.CONFIGURATION
 
 
 class StoppedError(JobError):
     """Somebody asked the process to stop."""
 
     exit_code = 143
+    reason = Reason.STOPPED

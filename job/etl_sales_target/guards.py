@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator
 
-from etl_sales_target.errors import DataError
+from etl_sales_target.errors import DataError, Reason
 from etl_sales_target.plan import Plan
 
 
 class GuardError(DataError):
     """The source looks as if it had lost its rows."""
+
+    reason = Reason.GUARD_REFUSED
 
 
 def check_shrink(plan: Plan, max_shrink_percent: int) -> None:

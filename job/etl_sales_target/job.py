@@ -5,11 +5,12 @@ import datetime
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import structlog
 
-from etl_sales_target import connections, guards, logs, pipeline, retrying
+from etl_sales_target import connections, delivery, guards, logs, pipeline, retrying, signals
 from etl_sales_target.check import CheckResult, run_checks
 from etl_sales_target.client_library import DriverMode, choose_mode
 from etl_sales_target.connections import OracleParameters
@@ -24,6 +25,33 @@ from etl_sales_target.target import Target
 from etl_sales_target.verify import Verification, verify
 
 log = structlog.get_logger()
+
+
+def load(
+    settings: Settings, run_id: str, request: Request, report_file: Path | None = None
+) -> Report:
+    """A whole run, from its connections to what it leaves, however it ends."""
+    report = Report(
+        run_id=run_id,
+        mode=request.mode,
+        started_by=settings.run_by,
+        source=str(settings.source_table),
+        target=str(settings.target_table),
+        started_at=datetime.datetime.now(datetime.UTC),
+    )
+    log.info("run_started", mode=report.mode, source=report.source, target=report.target)
+    try:
+        Job.read(settings, run_id).load(request, report)
+    except BaseException as error:
+        if report.outcome is Outcome.RUNNING:
+            report.fail(error)
+        raise
+    finally:
+        signals.ignore()
+        report.stop_clock()
+        delivery.deliver(report, settings, report_file)
+    log.info("run_finished", **report.summary())
+    return report
 
 
 @dataclass(frozen=True)
@@ -53,43 +81,40 @@ class Job:
             mode=choose_mode(settings, oracle),
         )
 
-    def load(self, request: Request) -> Report:
-        """Loads, tries again what is temporary, and leaves a report, however it ends."""
-        report = self._report(request)
-        log.info("run_started", mode=report.mode, source=report.source, target=report.target)
+    def load(self, request: Request, report: Report) -> None:
+        """Loads, and tries again what is temporary; the ledger learns how it ended."""
         try:
             for attempt in retrying.attempts(self.settings.retry_seconds):
                 with attempt:
-                    if attempt.retry_state.attempt_number > 1:
-                        report.restart()
-                    self._attempt(request, report)
+                    self._attempt(request, report, attempt.retry_state.attempt_number)
         except BaseException as error:
-            if not self._record_failure(report, error):
-                if isinstance(error, JobError):
-                    error.fields.setdefault("phase", report.phase)
+            if isinstance(error, JobError):
+                error.fields.setdefault("phase", report.phase)
+            report.fail(error)
+            if not self._record_failure(report):
                 raise
-        log.info("run_finished", **report.summary())
-        return report
+            # Only the commit's answer was lost, or a signal came just after it.
+            report.succeed()
 
-    def _attempt(self, request: Request, report: Report) -> None:
+    def _attempt(self, request: Request, report: Report, number: int) -> None:
+        before = dataclasses.replace(report)
+        if number > 1:
+            report.restart()
         with self._open_postgres() as postgres:
             pipeline.load(postgres, self._open_source, self.settings, request, report)
+        if report.outcome is Outcome.RUNNING:
+            # Nothing was left to do: the attempt before had committed without hearing it.
+            vars(report).update(vars(before), retries=report.retries)
 
-    def _record_failure(self, report: Report, error: BaseException) -> bool:
-        """Writes the failure apart from the load; returns whether the load is there nevertheless.
-
-        It is where the commit went through and only its answer was lost, or a signal came just
-        after it.
-        """
+    def _record_failure(self, report: Report) -> bool:
+        """Writes the failure apart from the load; returns whether that is there nevertheless."""
         if report.phase == "connect":
             return False
-        failed = dataclasses.replace(report)
-        failed.fail(error)
         try:
             with self._open_postgres() as postgres:
                 postgres.begin()
                 ledger = Ledger(postgres, self.settings.target_table)
-                ledger.close(failed)
+                ledger.close(report)
                 outcome = ledger.outcome(report.run_id)
                 postgres.commit()
         except JobError as ledger_error:
@@ -123,16 +148,6 @@ class Job:
             if not ledger.exists():
                 raise NotFoundError("There is no ledger yet.", remedy="The first `run` makes it.")
             return ledger.last_runs(number)
-
-    def _report(self, request: Request) -> Report:
-        return Report(
-            run_id=self.run_id,
-            mode=request.mode,
-            started_by=self.settings.run_by,
-            source=str(self.settings.source_table),
-            target=str(self.settings.target_table),
-            started_at=datetime.datetime.now(datetime.UTC),
-        )
 
     def _open_source(self) -> Source:
         log.info("driver_ready", client_library=initialise_driver(self.mode))

@@ -182,6 +182,20 @@ class Ledger:
         )
         return list(self._postgres.execute(statement).scalars())
 
+    def earlier_runs(self, run_id: str) -> dict[str, int]:
+        """How many other runs of this target ended in which way."""
+        runs = self._runs
+        statement = (
+            select(runs.c.outcome, func.count())
+            .where(
+                runs.c.target_table == self._target,
+                runs.c.run_id != run_id,
+                runs.c.outcome != Outcome.RUNNING,
+            )
+            .group_by(runs.c.outcome)
+        )
+        return dict(self._postgres.execute(statement).all())  # type: ignore[arg-type]
+
     def receipts(self) -> dict[Period, Receipt]:
         """What the last loads left in the target, by period."""
         table = self._receipts

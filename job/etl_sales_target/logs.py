@@ -45,17 +45,18 @@ _secrets: set[str] = set()
 
 
 def _redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    return {key: _without_secrets(value) for key, value in event.items()}
+    return {key: without_secrets(value) for key, value in event.items()}
 
 
-def _without_secrets(value: Any) -> Any:
+def without_secrets(value: Any) -> Any:
+    """The same text, mapping or list with every hidden secret cut out of it."""
     if isinstance(value, str):
         for secret in _secrets:
             value = value.replace(secret, _HIDDEN)
     elif isinstance(value, Mapping):
-        return {key: _without_secrets(each) for key, each in value.items()}
+        return {key: without_secrets(each) for key, each in value.items()}
     elif isinstance(value, list | tuple):
-        return [_without_secrets(each) for each in value]
+        return [without_secrets(each) for each in value]
     return value
 
 

@@ -1,6 +1,5 @@
 """The line: lock, check, snapshot, plan, copy, proof, record, commit. Each step is one call."""
 
-import resource
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -8,6 +7,7 @@ from contextlib import contextmanager
 import structlog
 
 from etl_sales_target import guards, signals
+from etl_sales_target.errors import StoppedError
 from etl_sales_target.ledger import Ledger
 from etl_sales_target.plan import Plan, Request, make_plan
 from etl_sales_target.postgres import Postgres
@@ -43,6 +43,7 @@ def load(
             log.info("commit_confirmed")  # An earlier attempt did not hear the answer.
             return
         report.abandoned_runs = ledger.close_abandoned(report.run_id)
+        report.earlier_runs = ledger.earlier_runs(report.run_id)
     with open_source() as source:
         try:
             plan = _load(
@@ -56,7 +57,6 @@ def load(
         finally:
             report.bytes_from_oracle = source.bytes_received
             report.bytes_to_postgres = postgres.bytes_sent
-            report.peak_memory_bytes = peak_memory_bytes()
     report.succeed()
     with signals.held(), phase(report, "commit"):
         ledger.close(report)
@@ -155,10 +155,13 @@ def _reload(source: Source, target: Target, plan: Plan, report: Report) -> None:
 
 
 def _vacuum(postgres: Postgres, target: Target, report: Report) -> None:
-    """After the commit nothing may fail the run any more."""
+    """After the commit nothing may fail the run any more, not even a signal."""
     with phase(report, "vacuum"):
         try:
-            postgres.vacuum(target.table)
+            with signals.heard():
+                postgres.vacuum(target.table)
+        except StoppedError:
+            log.info("vacuum_stopped")
         except Exception as error:  # noqa: BLE001
             log.warning("vacuum_failed", error=str(error))
 
@@ -172,8 +175,3 @@ def phase(report: Report, name: str) -> Iterator[None]:
         yield
     finally:
         report.phase_seconds[name] = round(time.monotonic() - start, 3)
-
-
-def peak_memory_bytes() -> int:
-    """The process's high-water mark of resident memory (Linux counts it in KiB)."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Decimal, localcontext
 
-from etl_sales_target.errors import DataError
+from etl_sales_target.errors import DataError, Reason
 from etl_sales_target.model import Figures, Period
 
 _SHOWN = 5
@@ -28,6 +28,8 @@ class Mismatch:
 
 class ProofError(DataError):
     """Source and target would not be equal."""
+
+    reason = Reason.PROOF_FAILED
 
 
 def prove(

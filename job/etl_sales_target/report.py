@@ -1,4 +1,7 @@
-"""The report of a run: one JSON document for the log, the ledger, XCom and `--report`."""
+"""The report of a run: one JSON document for the log, the ledger, XCom and `--report`.
+
+docs/report.schema.json describes it.
+"""
 
 import dataclasses
 import datetime
@@ -6,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from etl_sales_target import __version__, logs, memory
 from etl_sales_target.errors import JobError
 from etl_sales_target.plan import Plan
 
@@ -27,7 +31,8 @@ class Report:
     """What a run did: filled in as the run goes, so that a failed run has one too.
 
     Times are UTC, durations seconds; `periods` counts periods by state, `reloaded` lists the first
-    hundred that were reloaded.
+    hundred that were reloaded, `earlier_runs` counts the ledger's other runs by outcome. None is
+    what the run did not get to know.
     """
 
     run_id: str
@@ -36,6 +41,7 @@ class Report:
     source: str
     target: str
     started_at: datetime.datetime
+    version: str = __version__
     outcome: Outcome = Outcome.RUNNING
     finished_at: datetime.datetime | None = None
     phase: str = "connect"
@@ -49,16 +55,19 @@ class Report:
     rows_per_second: int = 0
     warnings: list[str] = field(default_factory=list)
     abandoned_runs: list[str] = field(default_factory=list)
+    earlier_runs: dict[str, int] | None = None
     retries: int = 0
     bytes_from_oracle: int | None = None
     bytes_to_postgres: int = 0
     peak_memory_bytes: int = 0
+    memory_limit_bytes: int | None = field(default_factory=memory.limit_bytes)
     seconds: float = 0.0
     phase_seconds: dict[str, float] = field(default_factory=dict)
+    exit_code: int = 0
+    reason: str | None = None
     error: str | None = None
     error_code: str | None = None
     remedy: str | None = None
-    exit_code: int = 0
 
     def note_plan(self, plan: Plan) -> None:
         """What is going to happen."""
@@ -88,21 +97,30 @@ class Report:
         vars(self).update(vars(fresh))
 
     def succeed(self) -> None:
-        """The last word of a run that is about to commit."""
+        """The last word of a run that is about to commit, or is found to have committed."""
         self._finish(Outcome.SUCCEEDED)
+        self.exit_code = 0
+        self.reason = self.error = self.error_code = self.remedy = None
 
     def fail(self, error: BaseException) -> None:
         """The last word of a run that could not load."""
         self._finish(Outcome.FAILED)
-        self.error = error.message if isinstance(error, JobError) else f"{type(error).__name__}"
-        self.exit_code = error.exit_code if isinstance(error, JobError) else JobError.exit_code
-        if isinstance(error, JobError):
-            self.error_code, self.remedy = error.code, error.remedy
+        known = error if isinstance(error, JobError) else JobError(type(error).__name__)
+        self.exit_code, self.reason = known.exit_code, known.reason.value
+        self.error = logs.without_secrets(known.message)
+        self.error_code = known.code
+        self.remedy = logs.without_secrets(known.remedy)
 
     def _finish(self, outcome: Outcome) -> None:
         self.outcome = outcome
         self.finished_at = datetime.datetime.now(datetime.UTC)
-        self.seconds = round((self.finished_at - self.started_at).total_seconds(), 3)
+        self.peak_memory_bytes = memory.peak_bytes()
+        self.stop_clock()
+
+    def stop_clock(self) -> None:
+        """The run's duration is what has passed until now."""
+        now = datetime.datetime.now(datetime.UTC)
+        self.seconds = round((now - self.started_at).total_seconds(), 3)
 
     def summary(self) -> dict[str, Any]:
         """The report in a log line's length: what is known, without the list of periods."""

@@ -4,6 +4,7 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from environs import Env, EnvError, ValidationError, validate
 
@@ -12,6 +13,9 @@ from etl_sales_target.model import TableName
 
 ORACLE_CONNECTION = "AIRFLOW_CONN_ORACLE_CONN_ID"
 POSTGRES_CONNECTION = "AIRFLOW_CONN_POSTGRES_CONN_ID"
+
+# Secrets beside the connections: never a field of the settings.
+PUSHGATEWAY_PASSWORD = "ETL_PUSHGATEWAY_PASSWORD"  # noqa: S105
 
 _IDENTIFIER = r"[A-Za-z_][A-Za-z0-9_$#]*"
 _TABLE_NAME = re.compile(rf"({_IDENTIFIER})\.({_IDENTIFIER})")
@@ -33,6 +37,10 @@ class Settings:
     retry_seconds: int
     max_shrink_percent: int
     run_by: str
+    pushgateway_url: str | None
+    pushgateway_user: str | None
+    pushgateway_ca_file: Path | None
+    pushgateway_timeout_seconds: int
     log_level: str
     log_format: str | None
 
@@ -44,6 +52,7 @@ class Settings:
         """
         env = Env(prefix="ETL_")
         env.add_parser("table", _table_name)
+        env.add_parser("url_of_server", _url_of_server)
         seconds = {"validate": validate.Range(min=1, max=86_400)}
         try:
             return cls(
@@ -69,6 +78,10 @@ class Settings:
                     "MAX_SHRINK_PERCENT", 50, validate=validate.Range(min=0, max=100)
                 ),
                 run_by=env.str("RUN_BY", os.uname().nodename),
+                pushgateway_url=env.url_of_server("PUSHGATEWAY_URL", None),
+                pushgateway_user=env.str("PUSHGATEWAY_USER", "") or None,
+                pushgateway_ca_file=_path(env.str("PUSHGATEWAY_CA_FILE", "")),
+                pushgateway_timeout_seconds=env.int("PUSHGATEWAY_TIMEOUT_SECONDS", 10, **seconds),
                 log_level=env.str(
                     "LOG_LEVEL",
                     "INFO",
@@ -88,6 +101,28 @@ def _table_name(text: str) -> TableName:
     if not match:
         raise EnvError(f"{text!r} is not SCHEMA.TABLE in letters, digits, '_', '$' and '#'")
     return TableName(schema=match[1].lower(), name=match[2].lower())
+
+
+def _path(text: str) -> Path | None:
+    return Path(text) if text else None
+
+
+def _url_of_server(text: str) -> str | None:
+    """Its value may hold a password, so the error does not repeat it."""
+    if not text:
+        return None
+    try:
+        url = urlsplit(text)
+        usable = url.scheme in {"http", "https"} and url.hostname and url.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise EnvError("it is no URL such as http://pushgateway:9091")
+    if "@" in url.netloc:
+        raise EnvError(
+            "a URL here holds no password: use ETL_PUSHGATEWAY_USER and ETL_PUSHGATEWAY_PASSWORD"
+        )
+    return text.rstrip("/")
 
 
 def _json_or_text(value: str | None) -> None:

@@ -18,16 +18,41 @@ def raise_on_stop() -> None:
 
 @contextlib.contextmanager
 def held() -> Iterator[None]:
-    """Keeps the signals waiting until the block ends, so that it ends as a whole."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _STOPPING)
+    """Lets the block end as a whole, and decide.
+
+    Where it fails, a signal that came during it counts now. Where it succeeds, that one and all
+    later ones come too late. (A mask would not do: it is each thread's own, and others may run.)
+    """
+    waiting: list[int] = []
+    for number in _STOPPING:
+        signal.signal(number, lambda number, _frame: waiting.append(number))
+    try:
+        yield
+    except BaseException:
+        raise_on_stop()
+        if waiting:
+            _stop(waiting[0], None)
+        raise
+    ignore()
+
+
+@contextlib.contextmanager
+def heard() -> Iterator[None]:
+    """Lets these signals end the block, by StoppedError, though they are ignored around it."""
+    raise_on_stop()
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        ignore()
+
+
+def ignore() -> None:
+    """From now on these signals do nothing: what is left is short and must end."""
+    for number in _STOPPING:
+        signal.signal(number, signal.SIG_IGN)
 
 
 def _stop(number: int, _frame: FrameType | None) -> None:
     # Cleaning up must not be interrupted by an impatient second signal.
-    for each in _STOPPING:
-        signal.signal(each, signal.SIG_IGN)
+    ignore()
     raise StoppedError(f"Stopped by {signal.Signals(number).name}; nothing was committed.")

@@ -6,7 +6,7 @@ from itertools import count
 from unittest import mock
 
 from etl_sales_target import logs
-from etl_sales_target.job import Job
+from etl_sales_target.job import load as load_and_report
 from etl_sales_target.plan import Request
 from etl_sales_target.report import Report
 from etl_sales_target.settings import Settings
@@ -18,5 +18,5 @@ def load(environ: Mapping[str, str], *, full: bool = False) -> Report:
     """One `run`, by the same calls that the command makes."""
     with mock.patch.dict(os.environ, environ):
         logs.configure("ERROR")
-        job = Job.read(Settings.read(), f"test-{next(_numbers)}")
-    return job.load(Request("full" if full else "run", force=full, allow_shrink=True))
+        request = Request("full" if full else "run", force=full, allow_shrink=True)
+        return load_and_report(Settings.read(), f"test-{next(_numbers)}", request)
