@@ -1,6 +1,7 @@
 """What chart and job both know, they know alike."""
 
 import json
+import re
 import tomllib
 from collections.abc import Callable
 from typing import Any
@@ -117,3 +118,25 @@ def test_the_pattern_of_a_table_is_the_jobs():
     schema = json.loads((CHART / "values.schema.json").read_text())
     settings = schema["properties"]["settings"]["properties"]
     assert settings["ETL_SOURCE_TABLE"] == settings["ETL_TARGET_TABLE"]
+
+
+def test_the_readme_calls_the_same_failures_permanent():
+    readme = (PROJECT / "README.md").read_text()
+    codes = re.findall(r"^\| (\d+) \|.*\| no \|$", readme, re.MULTILINE)
+    assert {int(code) for code in codes} == permanent_exit_codes()
+
+
+def test_the_guide_names_values_that_exist():
+    guide = (PROJECT / "docs" / "airflow.md").read_text()
+    values = yaml.safe_load((CHART / "values.yaml").read_text())
+    named = set(re.findall(r"`((?:{})\.[A-Za-z.]+)`".format("|".join(values)), guide))
+    assert len(named) > 5
+    assert {path for path in named if not _has(values, path.split("."))} == set()
+
+
+def _has(values: dict, path: list[str]) -> bool:
+    for key in path:
+        if key not in values:
+            return False
+        values = values[key]
+    return True
