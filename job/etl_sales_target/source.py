@@ -7,14 +7,16 @@ import contextlib
 import datetime
 import hashlib
 import re
+import threading
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, wait
 from decimal import Decimal
 from typing import Any, Self
 
 import oracledb
 import structlog
 from sqlalchemy import Select, create_engine
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from etl_sales_target import classification, client_library, tables, traffic
@@ -32,6 +34,9 @@ _HELP = re.compile(r"\s*Help: https://\S+")
 
 # Bounds the length of one statement's WHERE; each further group is one more query.
 _PERIODS_A_QUERY = 200
+
+# Firewalls forget connections that are idle: a packet a minute while PostgreSQL is at work.
+_KEEPALIVE_MINUTES = 1
 
 # Closing must not wait for a server that no longer answers.
 _CLOSE_TIMEOUT_MILLISECONDS = 3_000
@@ -77,8 +82,10 @@ class Source:
 
     def __exit__(self, *_exc: object) -> None:
         # Nothing that fails here matters: the server ends the session of a closed connection.
-        with contextlib.suppress(Exception):
-            self._driver.call_timeout = _CLOSE_TIMEOUT_MILLISECONDS
+        with contextlib.suppress(SQLAlchemyError, oracledb.Error, OSError):
+            # On a lost connection the thin driver's setter crashes the process.
+            if self._driver.is_healthy():
+                self._driver.call_timeout = _CLOSE_TIMEOUT_MILLISECONDS
             self._connection.invalidate()
             self._connection.close()
 
@@ -195,15 +202,41 @@ class Source:
 
 
 def _connect(parameters: OracleParameters, settings: Settings, run_id: str) -> oracledb.Connection:
-    connection = oracledb.connect(
+    arguments = {
+        "expire_time": _KEEPALIVE_MINUTES,
         **parameters.connect_arguments(),
-        tcp_connect_timeout=settings.connect_timeout_seconds,
-    )
+        "tcp_connect_timeout": settings.connect_timeout_seconds,
+    }
+    connection = _log_in(arguments, settings.call_timeout_seconds)
     connection.call_timeout = settings.call_timeout_seconds * 1000
     # A DBA sees them in V$SESSION.
     connection.module = "etl-sales-target"
     connection.action = run_id
     return connection
+
+
+def _log_in(arguments: Mapping[str, Any], timeout_seconds: int) -> oracledb.Connection:
+    """In a thread of its own, so that it can be given up.
+
+    The driver's own timeouts do not cover a listener that accepts and never answers, and a signal
+    that is raised inside the driver is taken there for a failure of the network.
+    """
+    login: Future[oracledb.Connection] = Future()
+
+    def log_in() -> None:
+        try:
+            login.set_result(oracledb.connect(**arguments))
+        except BaseException as error:  # noqa: BLE001 - it is raised where it is waited for
+            login.set_exception(error)
+
+    threading.Thread(target=log_in, daemon=True).start()
+    if not wait([login], timeout_seconds).done:
+        raise TemporaryError(
+            f"Oracle: could not connect to the source: no answer to the login within "
+            f"{timeout_seconds} s (ETL_CALL_TIMEOUT_SECONDS).",
+            remedy=classification.UNREACHABLE.remedy,
+        )
+    return login.result()
 
 
 def _numbers_as_text(cursor: oracledb.Cursor, metadata: oracledb.FetchInfo) -> oracledb.Var | None:

@@ -6,14 +6,15 @@ from sqlalchemy import delete, func, select, text
 from sqlalchemy.schema import CreateTable
 
 from etl_sales_target import tables
-from etl_sales_target.errors import LockedError, NotFoundError
+from etl_sales_target.errors import LockedError, NotFoundError, TemporaryError
 from etl_sales_target.model import Batch, Figures, Period, TableName
 from etl_sales_target.postgres import Postgres
 
 _TRY_LOCK = text("SELECT pg_try_advisory_xact_lock(hashtextextended(:name, 0))")
 
 _LOCK_HOLDER = text("""
-    SELECT activity.application_name, activity.pid
+    SELECT activity.application_name, activity.pid,
+           activity.application_name = current_setting('application_name') AS is_this_run
       FROM pg_locks AS lock
       JOIN pg_stat_activity AS activity USING (pid)
      WHERE lock.locktype = 'advisory' AND lock.granted AND lock.objsubid = 1
@@ -39,6 +40,11 @@ class Target:
         if self._postgres.execute(_TRY_LOCK, name=name).scalar():
             return
         holder = self._postgres.execute(_LOCK_HOLDER, name=name).first()
+        if holder and holder.is_this_run:
+            raise TemporaryError(
+                f"A lost session of this run still holds the lock of {self._name}.",
+                remedy="The server was asked to end it; try again.",
+            )
         held_by = (
             f"{holder.application_name} (PostgreSQL pid {holder.pid})" if holder else "unknown"
         )

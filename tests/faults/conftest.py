@@ -30,7 +30,9 @@ def world(postgres: EmbeddedPostgres) -> Iterator[World]:
         yield make_world(stack, postgres, postgres)
 
 
-def make_world(stack: ExitStack, behind_source: EmbeddedPostgres, server: EmbeddedPostgres) -> World:
+def make_world(
+    stack: ExitStack, behind_source: EmbeddedPostgres, server: EmbeddedPostgres
+) -> World:
     """A new source and target on these servers, filled and loaded."""
     number = next(_numbers)
     source_name, target_name = f"fault_source_{number}", f"fault_target_{number}"

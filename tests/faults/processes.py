@@ -19,6 +19,7 @@ from integration.conftest import Result
 
 _LONGEST_SECONDS = 120
 _TESTS = Path(__file__).parents[1]
+_JOB = _TESTS.parent / "job"
 
 
 class HangingError(AssertionError):
@@ -108,7 +109,7 @@ def _server() -> subprocess.Popen[bytes]:
     # It ends when its standard input does: with this process.
     return subprocess.Popen(
         [sys.executable, "-m", "faults.warm"],
-        env={**os.environ, "PYTHONPATH": str(_TESTS)},
+        env={**os.environ, "PYTHONPATH": f"{_TESTS}:{_JOB}"},
         stdin=subprocess.PIPE,
         start_new_session=True,
     )

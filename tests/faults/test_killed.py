@@ -1,6 +1,7 @@
 """Killed anywhere: at random moments, and just before, during and after the commit."""
 
 import signal
+import threading
 import time
 
 import pytest
@@ -52,6 +53,128 @@ def _seconds(world: World, arguments: tuple[str, ...], *, cold: bool) -> float:
     return known[key]
 
 
-@pytest.mark.parametrize("case", range(SHORT_CASES))
-def test_killed_at_a_random_moment(world: World, case):
+@pytest.mark.parametrize("number", range(SHORT_CASES))
+def test_killed_at_a_random_moment(world: World, number):
     kill_somewhere(world)
+
+
+def test_a_commit_that_never_arrives(world: World):
+    world.edit()
+    case = world.case()
+    world.postgres_proxy.at_text(b"COMMIT", Link.drop, nth=LOADS_COMMIT)
+
+    result = world.run("run")
+
+    assert not case.ended(result, exit_codes={75}, reason="temporary", says="could not commit")
+
+
+@pytest.mark.parametrize("cut", [Link.drop, Link.reset, Link.freeze])
+def test_a_commit_whose_answer_is_lost(world: World, cut):
+    """The job asks the ledger what became of it."""
+    world.edit()
+    case = world.case()
+    lost = world.postgres_proxy.answer_of(b"COMMIT", cut, nth=LOADS_COMMIT)
+
+    result = world.run("run")
+
+    assert lost.is_set()
+    assert case.ended(result, exit_codes={0})
+
+
+def test_a_commit_whose_answer_is_lost_with_the_whole_network(world: World):
+    """Nobody can be asked: the next run finds it done."""
+    world.edit()
+    case = world.case()
+
+    def cut_off(link: Link) -> None:
+        world.postgres_proxy.refuse_new()
+        link.drop()
+
+    world.postgres_proxy.answer_of(b"COMMIT", cut_off, nth=LOADS_COMMIT)
+
+    result = world.run("run")
+
+    assert case.ended(result, exit_codes={75}, reason="temporary", unheard=True)
+
+
+def test_a_commit_whose_answer_is_lost_is_not_loaded_again(world: World):
+    """The next attempt of the same run finds the commit in the ledger."""
+    world.edit()
+    case = world.case()
+    world.postgres_proxy.answer_of(b"COMMIT", Link.drop, nth=LOADS_COMMIT)
+
+    result = world.run("run", ETL_RETRY_SECONDS="30")
+
+    assert case.ended(result, exit_codes={0})
+    assert result.event("commit_confirmed")
+    assert result.event("run_finished")["rows_copied"] > 0
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+@pytest.mark.parametrize("answered", [False, True], ids=["before", "after"])
+def test_killed_around_the_commit(world: World, number, answered):
+    """Before: the commit is held back until the signal is sent. After: its answer is."""
+    world.edit()
+    case = world.case()
+    reached, go_on = threading.Event(), threading.Event()
+
+    def wait(_link: Link) -> None:
+        reached.set()
+        go_on.wait(10)
+
+    hold = world.postgres_proxy.answer_of if answered else world.postgres_proxy.at_text
+    hold(b"COMMIT", wait, nth=LOADS_COMMIT)
+    process = world.start("run")
+    assert reached.wait(30)
+    process.signal(number)
+    time.sleep(0.1)
+    go_on.set()
+    result = process.wait()
+
+    # SIGTERM and SIGINT wait for the commit; once it is done, they are too late.
+    is_killed = number is signal.SIGKILL
+    committed = case.ended(result, exit_codes={-number} if is_killed else {0})
+    assert committed or is_killed
+
+
+def test_a_stop_during_a_commit_that_fails_is_heard(world: World):
+    world.edit()
+    case = world.case()
+    reached, go_on = threading.Event(), threading.Event()
+
+    def cut(link: Link) -> None:
+        reached.set()
+        go_on.wait(10)
+        link.drop()
+
+    world.postgres_proxy.at_text(b"COMMIT", cut, nth=LOADS_COMMIT)
+    process = world.start("run", ETL_RETRY_SECONDS="60")
+    assert reached.wait(30)
+    process.signal(signal.SIGTERM)
+    time.sleep(0.1)
+    go_on.set()
+
+    result = process.wait(20)
+
+    assert not case.ended(result, exit_codes={143}, reason="stopped")
+
+
+def test_a_stop_during_the_vacuum_does_not_undo_the_success(world: World):
+    world.edit()
+    case = world.case()
+    reached, go_on = threading.Event(), threading.Event()
+
+    def wait(_link: Link) -> None:
+        reached.set()
+        go_on.wait(10)
+
+    world.postgres_proxy.at_text(b"VACUUM", wait)
+    process = world.start("run", ETL_CALL_TIMEOUT_SECONDS="60")
+    assert reached.wait(30)
+    process.signal(signal.SIGTERM)
+
+    result = process.wait(5)
+    go_on.set()
+
+    assert case.ended(result, exit_codes={0})
+    assert "nothing was committed" not in result.stderr
