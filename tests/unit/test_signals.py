@@ -40,26 +40,37 @@ def test_a_second_signal_does_not_disturb_the_cleaning_up(number: signal.Signals
     send(number)
 
 
-def test_a_held_signal_comes_when_the_block_has_ended():
-    steps = []
-
-    def work() -> None:
-        with signals.held():
-            send(signal.SIGTERM)
-            steps.append("the block goes on")
-        steps.append("never reached")
-
-    with pytest.raises(StoppedError):
-        work()
-    assert steps == ["the block goes on"]
-
-
-def test_holding_ends_with_an_error_as_well():
-    def fail() -> None:
-        with signals.held():
+def hold(*, then_fail: bool = False, stopped_by: signal.Signals | None = None) -> None:
+    with signals.held():
+        if stopped_by:
+            send(stopped_by)
+        if then_fail:
             raise KeyError
 
+
+@pytest.mark.parametrize("number", STOPPING)
+def test_a_held_block_that_succeeds_was_quicker_than_the_signal(number: signal.Signals):
+    hold(stopped_by=number)
+    send(number)
+
+
+@pytest.mark.parametrize("number", STOPPING)
+def test_a_held_block_that_fails_was_stopped_by_the_signal(number: signal.Signals):
+    with pytest.raises(StoppedError, match=number.name):
+        hold(then_fail=True, stopped_by=number)
+
+
+def test_a_held_block_that_fails_by_itself_leaves_the_signals_heard():
     with pytest.raises(KeyError):
-        fail()
+        hold(then_fail=True)
     with pytest.raises(StoppedError):
         send(signal.SIGTERM)
+
+
+def test_a_block_may_be_heard_where_signals_are_ignored():
+    signals.ignore()
+    with pytest.raises(StoppedError), signals.heard():
+        send(signal.SIGTERM)
+    with signals.heard():
+        pass
+    send(signal.SIGTERM)
