@@ -45,7 +45,7 @@ class Cursor:
 
     sql: str
     bind_types: Sequence[BindType] = ()
-    statement: exp.Expression | None = None
+    statement: exp.Expr | None = None
     columns: list[Column] = field(default_factory=list)
     result: Result | None = None
 

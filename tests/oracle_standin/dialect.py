@@ -10,10 +10,9 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, ClassVar
 
-from sqlglot import exp
+from sqlglot import Token, TokenType, exp
 from sqlglot.dialects.oracle import Oracle
 from sqlglot.errors import SqlglotError
-from sqlglot.tokens import Token, TokenType
 
 from oracle_standin.errors import OraError
 
@@ -23,7 +22,7 @@ logging.getLogger("sqlglot").setLevel(logging.ERROR)
 Parsers = Mapping[str, Callable[..., Any]]
 
 
-class _Parser(Oracle.Parser):  # type: ignore[misc,name-defined]
+class _Parser(Oracle.Parser):  # type: ignore[misc,valid-type]
     FUNCTIONS: ClassVar[Parsers] = {}
     FUNCTION_PARSERS: ClassVar[Parsers] = {"CAST": Oracle.Parser.FUNCTION_PARSERS["CAST"]}
     NO_PAREN_FUNCTION_PARSERS: ClassVar[Parsers] = {
@@ -35,7 +34,8 @@ class _Parser(Oracle.Parser):  # type: ignore[misc,name-defined]
     ) -> exp.TableAlias | None:
         if self._curr and self._curr.token_type == TokenType.ALIAS:
             raise OraError(933)  # Oracle has no AS before a table's alias
-        return super()._parse_table_alias(alias_tokens)
+        alias: exp.TableAlias | None = super()._parse_table_alias(alias_tokens)
+        return alias
 
 
 class StandinOracle(Oracle):
@@ -44,7 +44,7 @@ class StandinOracle(Oracle):
     Parser = _Parser
 
 
-def parse(sql: str) -> exp.Expression:
+def parse(sql: str) -> exp.Expr:
     """One statement; comments and hints are dropped.
 
     >>> parse("select nvl(a, 0) from t").find(exp.Anonymous).name

@@ -26,6 +26,7 @@ MESSAGES = {
     933: "SQL command not properly ended",
     936: "missing expression",
     942: "table or view does not exist",
+    980: "synonym translation is no longer valid",
     1001: "invalid cursor",
     1002: "fetch out of sequence",
     1008: "not all variables bound",
@@ -36,13 +37,16 @@ MESSAGES = {
     1426: "numeric overflow",
     1453: "SET TRANSACTION must be first statement of transaction",
     1456: "may not perform insert, delete, update operation inside a READ ONLY transaction",
+    1466: "unable to read data - table definition has changed",
     1476: "divisor is equal to zero",
     1555: 'snapshot too old: rollback segment number 7 with name "_SYSSMU7$" too small',
     1722: "invalid number",
     1821: "date format not recognized",
     3113: "end-of-file on communication channel",
+    8103: "object no longer exists",
     12537: "TNS:connection closed",
     28000: "the account is locked",
+    28001: "the password has expired",
 }
 
 # What PostgreSQL cannot do for the stand-in, and what it can not tell apart, is ORA-03001.

@@ -44,6 +44,7 @@ class Faults:
         self._lock = threading.Lock()
         self._faults: list[_Fault] = []
         self._refusal: tuple[int, int | None] | None = None
+        self._login_refusal: OraError | None = None
 
     def ora_error(
         self,
@@ -77,6 +78,11 @@ class Faults:
         with self._lock:
             self._refusal = (code, times)
 
+    def refuse_logins(self, code: int) -> None:
+        """Refuse new logins with the right password: the account is locked, or has expired."""
+        with self._lock:
+            self._login_refusal = OraError(code)
+
     def before_fetch(self, callback: Callable[[int], None], *, on: str | None = None) -> None:
         """Call back with the number of rows sent so far, before each reply to a fetch."""
         self._add(_Fault(on, callback=callback))
@@ -85,6 +91,7 @@ class Faults:
         with self._lock:
             self._faults.clear()
             self._refusal = None
+            self._login_refusal = None
 
     def _add(self, fault: _Fault) -> None:
         with self._lock:
@@ -103,6 +110,11 @@ class Faults:
             if times is not None:
                 self._refusal = (code, times - 1) if times > 1 else None
             return code
+
+    def raise_refused_login(self) -> None:
+        with self._lock:
+            if self._login_refusal:
+                raise self._login_refusal
 
     def execute_delay(self, sql: str) -> float:
         return sum(fault.execute_delay for fault in self._matching(sql))

@@ -24,7 +24,7 @@ _DATE_FORMAT = re.compile(
 )
 
 Arguments = Sequence[str]
-Call = Callable[[Arguments, Sequence[exp.Expression]], str]
+Call = Callable[[Arguments, Sequence[exp.Expr]], str]
 
 
 @dataclass(frozen=True)
@@ -40,11 +40,11 @@ def _installed(name: str) -> Call:
     return lambda arguments, _: f"{SCHEMA}.{name}({', '.join(arguments)})"
 
 
-def _coalesce(arguments: Arguments, _: Sequence[exp.Expression]) -> str:
+def _coalesce(arguments: Arguments, _: Sequence[exp.Expr]) -> str:
     return f"coalesce({', '.join(arguments)})"
 
 
-def concat(arguments: Arguments, _: Sequence[exp.Expression] = ()) -> str:
+def concat(arguments: Arguments, _: Sequence[exp.Expr] = ()) -> str:
     """NULL is an empty text in it, and an empty answer is NULL."""
     texts = ", ".join(f"{SCHEMA}.to_char({argument})" for argument in arguments)
     return f"nullif(pg_catalog.concat({texts}), '')"
@@ -55,7 +55,7 @@ def divide(arguments: Arguments) -> str:
     return f"{SCHEMA}.divide({', '.join(arguments)})"
 
 
-def _ora_hash(arguments: Arguments, _: Sequence[exp.Expression]) -> str:
+def _ora_hash(arguments: Arguments, _: Sequence[exp.Expr]) -> str:
     hashed, *numbers = arguments
     bucket_and_seed = [str(_MAX_HASH), "0"]
     for position, number in enumerate(numbers):
@@ -66,12 +66,12 @@ def _ora_hash(arguments: Arguments, _: Sequence[exp.Expression]) -> str:
     return f"{SCHEMA}.ora_hash({hashed}, {', '.join(bucket_and_seed)})"
 
 
-def _nvl2(arguments: Arguments, _: Sequence[exp.Expression]) -> str:
+def _nvl2(arguments: Arguments, _: Sequence[exp.Expr]) -> str:
     given, present, absent = arguments
     return f"CASE WHEN {given} IS NOT NULL THEN {present} ELSE {absent} END"
 
 
-def _decode(arguments: Arguments, _: Sequence[exp.Expression]) -> str:
+def _decode(arguments: Arguments, _: Sequence[exp.Expr]) -> str:
     """In DECODE, unlike in CASE, NULL equals NULL."""
     given, *rest = arguments
     default = rest.pop() if len(rest) % 2 else "NULL"
@@ -85,14 +85,14 @@ def _decode(arguments: Arguments, _: Sequence[exp.Expression]) -> str:
 def _extreme(name: str) -> Call:
     """GREATEST and LEAST are NULL as soon as one argument is, in Oracle only."""
 
-    def render(arguments: Arguments, _: Sequence[exp.Expression]) -> str:
+    def render(arguments: Arguments, _: Sequence[exp.Expr]) -> str:
         present = " AND ".join(f"{argument} IS NOT NULL" for argument in arguments)
         return f"CASE WHEN {present} THEN {name}({', '.join(arguments)}) END"
 
     return render
 
 
-def _to_char(arguments: Arguments, nodes: Sequence[exp.Expression]) -> str:
+def _to_char(arguments: Arguments, nodes: Sequence[exp.Expr]) -> str:
     if len(nodes) == 1:
         return f"{SCHEMA}.to_char({arguments[0]})"
     template = _text(nodes[1])
@@ -105,7 +105,7 @@ def _to_char(arguments: Arguments, nodes: Sequence[exp.Expression]) -> str:
     return f"pg_catalog.to_char(({arguments[0]})::timestamp, {_date_format(template)})"
 
 
-def _to_date(arguments: Arguments, nodes: Sequence[exp.Expression]) -> str:
+def _to_date(arguments: Arguments, nodes: Sequence[exp.Expr]) -> str:
     return f"{SCHEMA}.to_date({arguments[0]}, {_date_format(_text(nodes[1]))})"
 
 
@@ -118,7 +118,7 @@ def _date_format(template: str) -> str:
     return literal("".join(upper))
 
 
-def _text(node: exp.Expression) -> str:
+def _text(node: exp.Expr) -> str:
     if isinstance(node, exp.Literal) and node.is_string:
         return str(node.this)
     raise OraError(1821, "the stand-in understands formats as literals only")
@@ -163,7 +163,7 @@ def aggregate(name: str, argument: str) -> str:
     return f"{name}({argument})"
 
 
-def call(name: str, arguments: Arguments, nodes: Sequence[exp.Expression]) -> str:
+def call(name: str, arguments: Arguments, nodes: Sequence[exp.Expr]) -> str:
     """The call of a function that is no aggregate."""
     function = _FUNCTIONS.get(name)
     if function is None:

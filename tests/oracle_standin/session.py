@@ -250,6 +250,7 @@ class Session:
         self._server.count_login()
         try:
             proof = self._login.prove(answer)
+            self._server.faults.raise_refused_login()
         except OraError as error:
             self._send(messages.completion(self._version, error=error))
             raise DisconnectedError from error

@@ -60,7 +60,7 @@ class Translation:
 
 
 def translate(
-    statement: exp.Expression,
+    statement: exp.Expr,
     resolve: Resolve,
     binds: Mapping[str, BindValue],
     context: Mapping[str, str],
@@ -75,25 +75,23 @@ def translate(
     return Translation(sql, names, renderer.relations, renderer.is_stable, grouping)
 
 
-def oracle_name(identifier: exp.Expression | None) -> str:
+def oracle_name(identifier: exp.Expr | None) -> str:
     """The name that Oracle's dictionary has for it: upper case unless quoted."""
     if not isinstance(identifier, exp.Identifier):
         raise OraError(900)
     return str(identifier.this) if identifier.args.get("quoted") else str(identifier.this).upper()
 
 
-def _column_names(query: exp.Query) -> list[str] | None:
+def _column_names(query: exp.Expr) -> list[str] | None:
     """As Oracle names an answer's columns; None where a star leaves that to the table."""
-    if query.is_star:
+    if isinstance(query, (exp.SetOperation, exp.Subquery)):
+        return _column_names(query.this)
+    if not isinstance(query, exp.Select) or query.is_star:
         return None
-    while isinstance(query, exp.SetOperation):
-        query = query.this
-    if isinstance(query, exp.Subquery):
-        return _column_names(query.unnest())
     return [_column_name(projection) for projection in query.selects]
 
 
-def _column_name(projection: exp.Expression) -> str:
+def _column_name(projection: exp.Expr) -> str:
     if isinstance(projection, exp.Alias):
         return oracle_name(projection.args["alias"])
     if isinstance(projection, exp.Column):
@@ -101,20 +99,24 @@ def _column_name(projection: exp.Expression) -> str:
     return projection.sql(dialect=StandinOracle, comments=False).upper().replace(" ", "")
 
 
-def _pg(identifier: exp.Expression | None) -> str:
+def _pg(identifier: exp.Expr | None) -> str:
     return quoted(swapped(oracle_name(identifier)))
 
 
-def _refuse(node: exp.Expression, detail: str = "") -> OraError:
+def _refuse(node: exp.Expr, detail: str = "") -> OraError:
     what = detail or type(node).__name__
     return OraError(3001, f"unimplemented feature: the stand-in does not understand {what}")
 
 
-_BINARY = {
+_BINARY: dict[type[exp.Expr], str] = {
     exp.EQ: "=", exp.NEQ: "<>", exp.GT: ">", exp.GTE: ">=", exp.LT: "<", exp.LTE: "<=",
     exp.And: "AND", exp.Or: "OR", exp.Add: "+", exp.Sub: "-", exp.Mul: "*",
 }  # fmt: skip
-_SET_OPERATIONS = {exp.Union: "UNION", exp.Except: "EXCEPT", exp.Intersect: "INTERSECT"}
+_SET_OPERATIONS: dict[type[exp.Expr], str] = {
+    exp.Union: "UNION",
+    exp.Except: "EXCEPT",
+    exp.Intersect: "INTERSECT",
+}
 _TYPES = {"VARCHAR": "text", "VARCHAR2": "text", "DATE": "timestamp(0)", "TIMESTAMP": "timestamp"}
 _SELECT_PARTS = {
     "with_", "hint", "distinct", "expressions", "from_", "joins", "where", "group", "having",
@@ -135,21 +137,21 @@ class _Renderer:
         self.is_stable = True
         self._moment = datetime.datetime.now(datetime.UTC)
 
-    def render(self, node: exp.Expression) -> str:
+    def render(self, node: exp.Expr) -> str:
         kind = type(node)
         if operator := _BINARY.get(kind):
             return f"({self.render(node.this)} {operator} {self.render(node.expression)})"
-        if kind in _SET_OPERATIONS:
+        if isinstance(node, exp.SetOperation) and kind in _SET_OPERATIONS:
             return self._set_operation(node)
         method = getattr(self, f"_{kind.__name__.lower()}", None)
         if method is None:
             raise _refuse(node)
         return str(method(node))
 
-    def _list(self, nodes: list[exp.Expression]) -> str:
+    def _list(self, nodes: list[exp.Expr]) -> str:
         return ", ".join(self.render(node) for node in nodes)
 
-    def _only(self, node: exp.Expression, *known: str) -> None:
+    def _only(self, node: exp.Expr, *known: str) -> None:
         """Refuse a node that says more than its rendering would."""
         for key, value in node.args.items():
             if value and key not in known:
@@ -174,8 +176,10 @@ class _Renderer:
         parts += [self.render(node.args[key]) for key in ("group", "having") if node.args.get(key)]
         return self._tail(node, parts, most)
 
-    def grouping(self, node: exp.Expression) -> Grouping | None:
+    def grouping(self, node: exp.Expr) -> Grouping | None:
         """The query in pieces, where it is nothing but SELECT, FROM a table, WHERE and GROUP BY."""
+        if not isinstance(node, exp.Select):
+            return None
         parts = {key for key, value in node.args.items() if value} - {"hint"}
         plain = {"expressions", "from_", "group"} <= parts <= _GROUPING_PARTS
         if not plain or not isinstance(node.args["from_"].this, exp.Table):
@@ -199,7 +203,7 @@ class _Renderer:
         self._only(distinct)
         return "DISTINCT"
 
-    def _tail(self, node: exp.Expression, parts: list[str], most: str | None = None) -> str:
+    def _tail(self, node: exp.Expr, parts: list[str], most: str | None = None) -> str:
         """Behind the query's body: ORDER BY, and how many rows."""
         for key in ("order", "offset", "limit"):
             if part := node.args.get(key):
@@ -210,7 +214,7 @@ class _Renderer:
             parts.append(f"LIMIT {most}")
         return " ".join(filter(None, parts))
 
-    def _with(self, node: exp.Expression) -> str:
+    def _with(self, node: exp.Expr) -> str:
         clause = node.args.get("with_")
         if clause is None:
             return ""
@@ -226,7 +230,7 @@ class _Renderer:
             queries.append(f"{_pg(alias.this)}{f' ({names})' if names else ''} AS ({body})")
         return "WITH " + ", ".join(queries)
 
-    def _projection(self, node: exp.Expression) -> str:
+    def _projection(self, node: exp.Expr) -> str:
         if isinstance(node, (exp.Alias, exp.Column, exp.Star)):
             return self.render(node)
         return f"{self.render(node)} AS {quoted(swapped(_column_name(node))[:63])}"
@@ -234,7 +238,7 @@ class _Renderer:
     def _alias(self, node: exp.Alias) -> str:
         return f"{self.render(node.this)} AS {_pg(node.args['alias'])}"
 
-    def _split_rownum(self, node: exp.Select) -> tuple[list[exp.Expression], str | None]:
+    def _split_rownum(self, node: exp.Select) -> tuple[list[exp.Expr], str | None]:
         """The conditions without `ROWNUM <= n`, and that n as a LIMIT."""
         where = node.args.get("where")
         if where is None:
@@ -248,7 +252,7 @@ class _Renderer:
             raise _refuse(node, "ROWNUM beside ORDER BY, DISTINCT or aggregates")
         return [one for one in conditions if one is not limits[0]], self._rownum_limit(limits[0])
 
-    def _rownum_limit(self, condition: exp.Expression) -> str:
+    def _rownum_limit(self, condition: exp.Expr) -> str:
         bound = f"trunc({self.render(condition.expression)})"
         match condition:
             case exp.LTE():
@@ -410,12 +414,12 @@ class _Renderer:
         self.is_stable = False
         return literal(self._moment.isoformat(" ", precision))
 
-    def _systimestamp(self, _: exp.Expression) -> str:
+    def _systimestamp(self, _: exp.Expr) -> str:
         return str(self._pseudocolumn("SYSTIMESTAMP"))
 
     _currenttimestamp = _systimestamp
 
-    def _currentdate(self, _: exp.Expression) -> str:
+    def _currentdate(self, _: exp.Expr) -> str:
         return str(self._pseudocolumn("SYSDATE"))
 
     def _star(self, node: exp.Star) -> str:
@@ -465,7 +469,7 @@ class _Renderer:
             return f"({self.render(node.this)})::{_TYPES[name]}"
         raise _refuse(node, f"CAST to {name}")
 
-    def _datestrtodate(self, node: exp.Expression) -> str:
+    def _datestrtodate(self, node: exp.Expr) -> str:
         """A literal such as DATE '2024-01-31'."""
         return f"({self.render(node.this)})::timestamp(0)"
 
@@ -528,7 +532,7 @@ class _Renderer:
         return f"DELETE FROM {self.render(node.this)}{where}"
 
 
-def _identifier(node: exp.Expression) -> exp.Expression:
+def _identifier(node: exp.Expr) -> exp.Expr:
     return node.this if isinstance(node, exp.Column) else node
 
 
@@ -545,10 +549,11 @@ def _check_group_keys(node: exp.Select) -> None:
 
 
 def _is_rownum(node: object) -> bool:
-    is_column = isinstance(node, exp.Column) and not node.args.get("table")
-    return (is_column and node.name.upper() == "ROWNUM") or type(node) is exp.Pseudocolumn
+    if isinstance(node, exp.Column) and not node.table:
+        return node.name.upper() == "ROWNUM"
+    return type(node) is exp.Pseudocolumn
 
 
-def _has_aggregate(node: exp.Expression) -> bool:
+def _has_aggregate(node: exp.Expr) -> bool:
     calls = node.find_all(exp.Anonymous)
     return any(str(call.this).upper() in functions.AGGREGATES for call in calls)

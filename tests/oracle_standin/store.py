@@ -5,7 +5,7 @@ import hashlib
 from collections.abc import Hashable, Iterator, Sequence
 from importlib.resources import files
 from itertools import count
-from typing import Any, LiteralString, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import psycopg
 from psycopg import pq
@@ -315,7 +315,7 @@ class Store:
 
     def _run(self, query: str, parameters: Any = None) -> psycopg.Cursor[Any]:
         try:
-            return self._connection.execute(cast("LiteralString", query), parameters)
+            return self._connection.execute(query, parameters)
         except psycopg.Error as error:
             raise from_postgres(error) from error
 

@@ -60,7 +60,12 @@ CHANGES = {
         "DELETE FROM apps.t WHERE id IN (8, 9)",
         "INSERT INTO apps.t VALUES (8, 1, 9, 2024, 2.25), (9, 2, 10, 2024, 2)",
     ],
-    "reuse of space": ["DELETE FROM apps.t WHERE id < 150", "VACUUM apps.t", INSERT.format("1, 9")],
+    # Rows in the places of those before, as many of them.
+    "reuse of space": [
+        "DELETE FROM apps.t",
+        "VACUUM apps.t",
+        INSERT.format("1, 200").replace("i / 4.0", "i / 5.0"),
+    ],
     "as a replica": ["SET session_replication_role = replica", "DELETE FROM apps.t WHERE id < 50"],
 }
 DEFINITIONS = {
@@ -147,6 +152,15 @@ def test_a_kept_answer_is_never_an_old_one(
     assert ask() == truth
 
 
+def test_nothing_is_kept_of_a_table_without_its_trigger(
+    connection: oracledb.Connection, behind: Behind
+):
+    edit(behind, ["ALTER TABLE apps.t DISABLE TRIGGER ALL"])
+    before = answers(connection)
+    edit(behind, CHANGES["update"])
+    assert answers(connection) == uncached(behind) != before
+
+
 def test_an_edit_that_is_rolled_back_or_not_committed_is_never_seen(
     connection: oracledb.Connection, behind: Behind
 ):
@@ -159,7 +173,7 @@ def test_an_edit_that_is_rolled_back_or_not_committed_is_never_seen(
 
 
 def test_a_session_sees_its_own_changes_and_the_others_do_not(
-    connection: oracledb.Connection, server: OracleStandin
+    connection: oracledb.Connection, server: OracleStandin, behind: Behind
 ):
     before = answers(connection)
     with connection.cursor() as cursor:
@@ -170,6 +184,9 @@ def test_a_session_sees_its_own_changes_and_the_others_do_not(
         assert answers(other) == before
     connection.rollback()
     assert answers(connection) == before
+    # As many changes as the session saw while it had its own, but not the same.
+    edit(behind, CHANGES["delete"])
+    assert answers(connection) == uncached(behind)
 
 
 @pytest.mark.parametrize("seed", range(2))
