@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from itertools import count
 
 import pytest
+from hypothesis import settings
 
 from embedded_postgres import EmbeddedPostgres, unwind_on_sigterm
 from oracle_standin import OracleStandin
@@ -15,6 +16,11 @@ collect_ignore = ["airflow", "e2e"]
 
 _OUTSIDE = re.compile(r"(ETL_|AIRFLOW_CONN_|PG).*")
 _database_numbers = count(1)
+
+
+# A busy machine is no failure.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 def pytest_configure() -> None:

@@ -100,9 +100,7 @@ def test_a_function_answers_as_oracle_does(
 
 
 @given(numbers())
-@settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_tm9_writes_every_digit(oracle: oracledb.Connection, number: Decimal):
     text = value(oracle, TM9.format(":1"), number)
     assert Decimal(text) == number
@@ -111,9 +109,7 @@ def test_tm9_writes_every_digit(oracle: oracledb.Connection, number: Decimal):
 
 
 @given(st.text("ab|1~", min_size=1, max_size=4), st.integers(0, 2**32 - 1))
-@settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_ora_hash_depends_on_text_and_seed_and_nothing_else(
     oracle: oracledb.Connection, text: str, seed: int
 ):

@@ -38,7 +38,7 @@ def cursor(server: OracleStandin) -> Iterator[oracledb.Cursor]:
 
 @given(st.lists(st.none() | numbers(), min_size=1, max_size=40))
 @example([*CORNERS, None, Decimal("9" * 38), Decimal("-" + "9" * 38 + "E-130")])
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_a_bound_number_comes_back(cursor: oracledb.Cursor, sent: list[Decimal | None]):
     binds = ", ".join(f":{position}" for position in range(len(sent)))
     (received,) = cursor.execute(f"select {binds} from dual", sent).fetchall()
@@ -50,7 +50,7 @@ _ROWS = st.lists(st.tuples(_REPEATING, _REPEATING | numbers(), _REPEATING), max_
 
 
 @given(_ROWS, st.integers(1, 70))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_rows_come_back_in_fetches_of_any_size(
     cursor: oracledb.Cursor, rows: list[Row], arraysize: int
 ):
