@@ -19,6 +19,7 @@ LIMITS = {
     "lock_timeout_seconds": (1, DAY),
     "retry_seconds": (0, DAY),
     "max_shrink_percent": (0, 100),
+    "pushgateway_timeout_seconds": (1, DAY),
 }
 CHOICES = {
     "oracle_mode": ["auto", "thick", "thin"],
@@ -58,6 +59,7 @@ def test_the_defaults(monkeypatch: pytest.MonkeyPatch):
     assert found["retry_seconds"] == 120
     assert found["max_shrink_percent"] == 50
     assert found["run_by"] == os.uname().nodename
+    assert found["pushgateway_url"] is None
     assert found["log_level"] == "INFO"
     assert found["log_format"] is None
 
@@ -70,6 +72,10 @@ def test_the_defaults(monkeypatch: pytest.MonkeyPatch):
         ("source_table", "Apps.Some_View$1", TableName("apps", "some_view$1")),
         ("target_table", "MB.T", TableName("mb", "t")),
         ("run_by", "dag/run", "dag/run"),
+        ("pushgateway_url", "https://push:9091/base/", "https://push:9091/base"),
+        ("pushgateway_url", "", None),
+        ("pushgateway_user", "pusher", "pusher"),
+        ("pushgateway_ca_file", "/ca.pem", Path("/ca.pem")),
     ],
 )
 def test_a_variable_sets_its_field(
@@ -109,3 +115,23 @@ def test_choices(monkeypatch: pytest.MonkeyPatch, field: str):
 )
 def test_a_table_is_a_schema_and_a_name(monkeypatch: pytest.MonkeyPatch, field: str, text: str):
     assert "is not SCHEMA.TABLE" in refused(monkeypatch, field, text)
+
+
+@pytest.mark.parametrize(
+    "text", ["push:9091", "ftp://push", "http://", "http://push:many", "http://push:0", "//push"]
+)
+def test_what_is_no_pushgateway(monkeypatch: pytest.MonkeyPatch, text: str):
+    assert "it is no URL such as" in refused(monkeypatch, "pushgateway_url", text)
+
+
+@pytest.mark.parametrize("text", ["http://user:Top-Secret@push", "http://user:Top-Secret@[push"])
+def test_a_password_in_the_pushgateways_url_is_not_repeated(
+    monkeypatch: pytest.MonkeyPatch, text: str
+):
+    assert "Top-Secret" not in refused(monkeypatch, "pushgateway_url", text)
+
+
+def test_the_limits_of_every_number_are_tried(monkeypatch: pytest.MonkeyPatch):
+    found = read(monkeypatch)
+
+    assert LIMITS.keys() == {name for name, value in found.items() if isinstance(value, int)}
