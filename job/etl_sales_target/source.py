@@ -107,14 +107,7 @@ class Source:
     def check_columns(self) -> None:
         """Raises NotFoundError where the table or a column is missing, or is no NUMBER."""
         with self._query(tables.no_rows(self._table)) as cursor:
-            for column in cursor.description or ():
-                if column.type_code is not oracledb.DB_TYPE_NUMBER:
-                    raise NotFoundError(
-                        f"Column {column.name} of {self._name} is "
-                        f"{column.type.name.removeprefix('DB_TYPE_')}, not NUMBER.",
-                        remedy="Point ETL_SOURCE_TABLE at a table whose five columns are NUMBER.",
-                        column=column.name,
-                    )
+            self._require_numbers(cursor)
 
     def resolve(self) -> str:
         """What the source's name stands for: table, view or synonym, from Oracle's dictionary.
@@ -176,8 +169,19 @@ class Source:
         """All rows of these periods (None: of the table), `ETL_BATCH_ROWS` at a time."""
         for group in _groups(periods):
             with self._query(tables.rows(self._table, group)) as cursor:
+                self._require_numbers(cursor)
                 while batch := cursor.fetchmany():
                     yield batch
+
+    def _require_numbers(self, cursor: oracledb.Cursor) -> None:
+        for column in cursor.description or ():
+            if column.type_code is not oracledb.DB_TYPE_NUMBER:
+                raise NotFoundError(
+                    f"Column {column.name} of {self._name} is "
+                    f"{column.type.name.removeprefix('DB_TYPE_')}, not NUMBER.",
+                    remedy="Point ETL_SOURCE_TABLE at a table whose five columns are NUMBER.",
+                    column=column.name,
+                )
 
     @contextlib.contextmanager
     def _query(self, statement: Select[Any], *, literal: bool = False) -> Iterator[oracledb.Cursor]:
