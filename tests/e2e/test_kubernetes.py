@@ -108,6 +108,7 @@ def install(cluster: Cluster, values: Values) -> Iterator[Install]:
     yield install_release
     with contextlib.suppress(HelmError):
         helm("uninstall", RELEASE, "--namespace", cluster.namespace, "--wait")
+    cluster.wait_until(lambda: not cluster.pods())
 
 
 @pytest.fixture
