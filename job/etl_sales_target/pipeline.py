@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import structlog
 
@@ -134,8 +134,11 @@ def _reload(source: Source, target: Target, plan: Plan, report: Report) -> None:
     with phase(report, "copy"):
         start = time.monotonic()
         report.rows_deleted = target.delete(plan.periods)
-        with Progress(total=plan.rows_to_copy) as progress:
-            report.rows_copied = target.copy(source.batches(plan.periods), progress.add)
+        with (
+            Progress(total=plan.rows_to_copy) as progress,
+            closing(source.batches(plan.periods)) as batches,
+        ):
+            report.rows_copied = target.copy(batches, progress.add)
         seconds = time.monotonic() - start
         report.rows_per_second = round(report.rows_copied / seconds) if seconds else 0
     with phase(report, "proof"):

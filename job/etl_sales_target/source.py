@@ -8,7 +8,7 @@ import datetime
 import hashlib
 import re
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future, wait
 from decimal import Decimal
 from typing import Any, Self
@@ -165,8 +165,11 @@ class Source:
         with self._query(tables.repeated_ids(self._table)) as cursor:
             return int(cursor.fetchone()[0])
 
-    def batches(self, periods: Sequence[Period] | None) -> Iterator[Batch]:
-        """All rows of these periods (None: of the table), `ETL_BATCH_ROWS` at a time."""
+    def batches(self, periods: Sequence[Period] | None) -> Generator[Batch, None, None]:
+        """All rows of these periods (None: of the table), `ETL_BATCH_ROWS` at a time.
+
+        Close it where it may not be read to its end: while the connection still stands.
+        """
         for group in _groups(periods):
             with self._query(tables.rows(self._table, group)) as cursor:
                 self._require_numbers(cursor)

@@ -1,6 +1,7 @@
 """`verify`: whether source and target are equal now. Writes nothing that stays."""
 
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -95,8 +96,8 @@ def _compare_rows(
     """Streams the source into a temporary table, and takes the difference both ways."""
     source_rows = tables.describe(_SOURCE_ROWS)
     postgres.execute(CreateTable(source_rows))
-    with Progress(total=total) as progress:
-        postgres.copy(source_rows, source.batches(None), progress.add)
+    with Progress(total=total) as progress, closing(source.batches(None)) as batches:
+        postgres.copy(source_rows, batches, progress.add)
     postgres.execute(text(f"ANALYZE {postgres.name_of(source_rows)}"))
     return (
         _difference(postgres, source_rows, target.table),

@@ -1,0 +1,233 @@
+"""What happens to PostgreSQL in the middle of a run, on a server of these tests' own."""
+
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from embedded_postgres import EmbeddedPostgres
+from faults.conftest import make_world
+from faults.proxy import Link
+from faults.test_network import LONGEST_SECONDS
+from faults.world import ROWS, World, comes_true
+from integration.conftest import TargetDatabase
+
+CONNECTIONS = 12
+TABLESPACE_BYTES = 24 << 20
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[EmbeddedPostgres]:
+    """A server that a test may stop."""
+    settings = {"max_connections": str(CONNECTIONS), "max_wal_senders": "0"}
+    with EmbeddedPostgres(settings) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def world(postgres: EmbeddedPostgres, server: EmbeddedPostgres) -> Iterator[World]:
+    with ExitStack() as stack:
+        yield make_world(stack, postgres, server)
+
+
+def in_mid_copy(world: World, action: Callable[[], None]) -> threading.Event:
+    """Once, when a third of the rows has been sent."""
+    done = threading.Event()
+
+    def act(rows: int) -> None:
+        if rows >= ROWS // 3 and not done.is_set():
+            done.set()
+            action()
+
+    world.standin.faults.before_fetch(act)
+    return done
+
+
+@pytest.mark.parametrize("mode", ["fast", "immediate"])
+def test_restarted_in_mid_run(world: World, server: EmbeddedPostgres, mode):
+    world.edit()
+    case = world.case()
+    in_mid_copy(world, lambda: server.stop(mode))
+
+    result = world.run("run", "--full")
+
+    server.start()
+    case.ended(result, exit_codes={75}, reason="temporary")
+
+
+def test_a_restart_is_survived_by_trying_again(world: World, server: EmbeddedPostgres):
+    world.edit()
+    case = world.case()
+    in_mid_copy(world, server.restart)
+
+    result = world.run("run", "--full", ETL_RETRY_SECONDS="30", ETL_CALL_TIMEOUT_SECONDS="10")
+
+    assert case.ended(result, exit_codes={0})
+    assert result.event("run_finished")["retries"] >= 1
+
+
+def test_an_administrator_ends_the_session(world: World):
+    world.edit()
+    case = world.case()
+    in_mid_copy(
+        world,
+        lambda: world.target.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE application_name LIKE 'etl-sales-target%'"
+        ),
+    )
+
+    result = world.run("run", "--full")
+
+    case.ended(result, exit_codes={75}, reason="temporary", code={"57P01", None})
+
+
+@pytest.mark.parametrize("text", [b"DELETE FROM mb.sales_target", b"COPY", b"SELECT mb.sales"])
+def test_a_server_process_that_stands_still(world: World, text):
+    """The network lives, the kernel answers for the process: only our own clock can tell."""
+    world.edit()
+    case = world.case()
+    stopped: list[int] = []
+
+    def stop(_link: Link) -> None:
+        ((pid,),) = world.target.query(
+            "SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'etl-sales-target%'"
+        )
+        os.kill(pid, signal.SIGSTOP)
+        stopped.append(pid)
+
+    sprung = world.postgres_proxy.at_text(text, stop)
+    process = world.start("run", "--full")
+    try:
+        result = process.wait(LONGEST_SECONDS)
+    finally:
+        for pid in stopped:
+            os.kill(pid, signal.SIGCONT)
+
+    assert sprung.is_set()
+    case.ended(
+        result, exit_codes={75}, reason="temporary",
+        says="did not answer within 2 s (ETL_CALL_TIMEOUT_SECONDS)",
+    )  # fmt: skip
+
+
+def test_no_connection_is_free(world: World):
+    case = world.case()
+    with ExitStack() as stack:
+        with pytest.raises(psycopg.OperationalError, match="too many clients"):
+            _take_all(stack, world.target.url)
+
+        result = world.run("run")
+
+    case.ended(result, exit_codes={75}, reason="temporary", code="53300")
+
+
+def _take_all(stack: ExitStack, url: str) -> None:
+    for _ in range(CONNECTIONS + 1):
+        stack.enter_context(psycopg.connect(url))
+
+
+@pytest.mark.parametrize("mode", ["ROW EXCLUSIVE", "SHARE", "ACCESS EXCLUSIVE"])
+def test_somebody_holds_a_lock(world: World, mode):
+    world.edit()
+    case = world.case()
+    with psycopg.connect(world.target.url) as other:
+        other.execute(f"LOCK TABLE mb.sales_target IN {mode} MODE".encode())
+
+        result = world.run("run", ETL_LOCK_TIMEOUT_SECONDS="1")
+
+    case.ended(result, exit_codes={75}, code="55P03", says="lock timeout")
+
+
+def test_a_lock_that_is_given_back_in_time_is_waited_for(world: World):
+    world.edit()
+    case = world.case()
+    with psycopg.connect(world.target.url) as other:
+        other.execute("LOCK TABLE mb.sales_target IN ROW EXCLUSIVE MODE")
+        process = world.start("run", ETL_CALL_TIMEOUT_SECONDS="20")
+        waiting = "SELECT 1 FROM pg_locks WHERE NOT granted"
+        assert comes_true(lambda: world.target.query(waiting) != [])
+
+    result = process.wait()
+
+    assert case.ended(result, exit_codes={0})
+
+
+def test_a_hot_standby(world: World, server: EmbeddedPostgres):
+    world.edit()
+    case = world.case()
+    standby = Path(str(server._folder)) / "data" / "standby.signal"
+    server.stop()
+    standby.touch()
+    server.start()
+
+    result = world.run("run")
+
+    world.target.query("SELECT pg_promote()")
+    assert comes_true(lambda: world.target.query("SELECT pg_is_in_recovery()") == [(False,)])
+    case.ended(result, exit_codes={75}, reason="temporary", code="25006")
+
+
+def test_the_disk_is_full(
+    world: World, server: EmbeddedPostgres, postgres: EmbeddedPostgres, tmp_path: Path
+):
+    """The whole database on a file system of a few megabytes."""
+    with ExitStack() as stack:
+        disk = stack.enter_context(small_disk(server))
+        database = "on_a_small_disk"
+        with psycopg.connect(server.url(), autocommit=True) as connection:
+            connection.execute(f"CREATE TABLESPACE small LOCATION '{disk}'".encode())
+            connection.execute(f"CREATE DATABASE {database} TABLESPACE small".encode())
+        try:
+            _fill_up(world, server.url(database), disk)
+        finally:
+            server.drop_database(database)
+            with psycopg.connect(server.url(), autocommit=True) as connection:
+                connection.execute("DROP TABLESPACE small")
+
+
+def _fill_up(world: World, url: str, disk: Path) -> None:
+    other = World(
+        source=world.source,
+        target=TargetDatabase(url),
+        standin=world.standin,
+        oracle_proxy=world.oracle_proxy,
+        postgres_proxy=world.postgres_proxy,
+        seed=world.seed,
+    )
+    assert other.run("run").exit_code == 0
+    other.edit()
+    case = other.case()
+    filler = disk / "filler"
+    with pytest.raises(OSError, match="No space left"):
+        filler.write_bytes(bytes(TABLESPACE_BYTES))
+
+    result = other.run("run", "--full")
+
+    filler.unlink()
+    case.ended(result, exit_codes={75}, reason="temporary", code="53100")
+
+
+@contextmanager
+def small_disk(server: EmbeddedPostgres) -> Iterator[Path]:
+    """A file system for the server's account; only root may make one."""
+    disk = Path(str(server._folder)) / "small"
+    disk.mkdir(mode=0o700)
+    mounted = subprocess.run(
+        ["/bin/mount", "-t", "tmpfs", "-o", f"size={TABLESPACE_BYTES}", "tmpfs", str(disk)],
+        capture_output=True,
+        check=False,
+    )
+    if mounted.returncode:
+        pytest.skip("a small file system can be mounted by root alone")
+    try:
+        server._hand_over(disk)
+        yield disk
+    finally:
+        subprocess.run(["/bin/umount", "--lazy", str(disk)], check=True)
