@@ -36,6 +36,7 @@ def run_checks(
     if client.error is None:
         yield from _source_checks(open_source)
     yield from _target_checks(open_postgres, settings)
+    yield _try("Pushgateway", lambda: _check_pushgateway(settings))
 
 
 def _source_checks(open_source: Callable[[], Source]) -> Iterator[CheckResult]:
@@ -87,6 +88,14 @@ def _check_target(postgres: Postgres, ledger: Ledger, target: Target) -> str:
     made = target.create_missing()
     target.check()
     return "`run` will create it" if made else "columns and privileges fit"
+
+
+def _check_pushgateway(settings: Settings) -> str:
+    # Here, not at the top: a run needs none of it until it has ended.
+    from etl_sales_target.pushgateway import Pushgateway  # noqa: PLC0415
+
+    gateway = Pushgateway.read(settings)
+    return gateway.check() if gateway else "none, as ETL_PUSHGATEWAY_URL is not set"
 
 
 def _try(name: str, attempt: Callable[[], str]) -> CheckResult:

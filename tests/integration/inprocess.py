@@ -1,7 +1,9 @@
 """The job's load in the test's own process: thousands of loads, without a start-up for each."""
 
 import os
-from collections.abc import Mapping
+import signal
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from itertools import count
 from unittest import mock
 
@@ -16,7 +18,18 @@ _numbers = count(1)
 
 def load(environ: Mapping[str, str], *, full: bool = False) -> Report:
     """One `run`, by the same calls that the command makes."""
-    with mock.patch.dict(os.environ, environ):
+    with mock.patch.dict(os.environ, environ), signals_as_they_are():
         logs.configure("ERROR")
         request = Request("full" if full else "run", force=full, allow_shrink=True)
         return load_and_report(Settings.read(), f"test-{next(_numbers)}", request)
+
+
+@contextmanager
+def signals_as_they_are() -> Iterator[None]:
+    """The job handles signals to its process's end; the test's process lives on."""
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
