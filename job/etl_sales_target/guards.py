@@ -45,7 +45,7 @@ def warnings(plan: Plan, repeated_ids: int) -> Iterator[str]:
     odd = [
         (period, content.figures.rows)
         for period, content in plan.source.items()
-        if period.month is not None and not 1 <= period.month <= 12  # noqa: PLR2004
+        if period.year is not None and period.month is not None and not period.is_calendar_month
     ]
     if odd:
         months = ", ".join(sorted({str(period.month) for period, _ in odd})[:5])

@@ -49,19 +49,22 @@ def _redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict
 
 
 def without_secrets(value: Any) -> Any:
-    """The same text, mapping or list with every hidden secret cut out of it."""
-    if isinstance(value, str):
-        for secret in _secrets:
-            value = value.replace(secret, _HIDDEN)
-    elif isinstance(value, Mapping):
+    """The same value with every hidden secret cut out of it; what JSON has no form for, as text."""
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, Mapping):
         return {key: without_secrets(each) for key, each in value.items()}
-    elif isinstance(value, list | tuple):
+    if isinstance(value, list | tuple):
         return [without_secrets(each) for each in value]
-    return value
+    text = str(value)
+    # The longest first: a shorter one may be a part of it.
+    for secret in sorted(_secrets, key=len, reverse=True):
+        text = text.replace(secret, _HIDDEN)
+    return text
 
 
 def _json() -> Processor:
-    return structlog.processors.JSONRenderer(ensure_ascii=False, default=str)
+    return structlog.processors.JSONRenderer(ensure_ascii=False)
 
 
 def _text() -> Processor:

@@ -114,6 +114,23 @@ def test_secrets_are_cut_out_everywhere(lines: Callable[[], list[str]], log_form
     assert "password=***;" in text
 
 
+def test_secrets_are_cut_out_of_whatever_is_no_text(lines: Callable[[], list[str]]):
+    logs.configure("INFO", "json")
+    logs.hide([SECRET])
+    structlog.get_logger().info("event", error=ValueError(SECRET), rows=3, ratio=0.5, last=None)
+
+    event = json.loads(lines()[0])
+    assert (event["error"], event["rows"], event["ratio"], event["last"]) == ("***", 3, 0.5, None)
+
+
+def test_a_secret_in_a_longer_one_leaves_nothing_of_it(lines: Callable[[], list[str]]):
+    logs.configure("INFO", "json")
+    logs.hide(["pass", "password-1", "word-1"])
+    structlog.get_logger().info("event", text="password-1 pass")
+
+    assert json.loads(lines()[0])["text"] == "*** ***"
+
+
 def test_a_stack_trace_stands_in_its_line(lines: Callable[[], list[str]]):
     logs.configure("DEBUG", "json")
     try:
