@@ -1,0 +1,194 @@
+"""Several at once: runs beside runs, readers and writers of the target beside a load."""
+
+import signal
+import threading
+import time
+
+import psycopg
+import pytest
+
+from faults.proxy import Link
+from faults.world import World, comes_true
+from integration.conftest import Result
+
+
+def held_before_its_commit(world: World) -> tuple[threading.Event, threading.Event]:
+    """The next load reaches its commit, and waits there for the second event."""
+    reached, go_on = threading.Event(), threading.Event()
+
+    def wait(_link: Link) -> None:
+        reached.set()
+        go_on.wait(30)
+
+    world.postgres_proxy.at_text(b"COMMIT", wait, nth=2)
+    return reached, go_on
+
+
+def ended_as_one_of_many(result: Result) -> bool:
+    """Loaded, or was told that another does; returns whether it loaded."""
+    assert result.exit_code in {0, 75}, result.stderr
+    assert result.exit_code == 0 or result.failure["reason"] == "locked", result.stderr
+    return result.exit_code == 0
+
+
+@pytest.mark.parametrize("number", [2, 10])
+def test_runs_at_once(world: World, number):
+    world.edit()
+    case = world.case()
+
+    processes = [world.start("run", "--full") for _ in range(number)]
+    results = [world.heard(process.wait()) for process in processes]
+
+    loaded = [result for result in results if ended_as_one_of_many(result)]
+    assert loaded
+    case.ended(loaded[0], exit_codes={0})
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        ["run"],
+        ["run", "--full"],
+        ["backfill", "--from", "2024-01", "--to", "2024-06"],
+    ],
+)
+def test_a_load_beside_a_load_is_told_who_loads(world: World, beside):
+    world.edit()
+    case = world.case()
+    reached, go_on = held_before_its_commit(world)
+    first = world.start("run", ETL_CALL_TIMEOUT_SECONDS="60")
+    assert reached.wait(30)
+
+    second = world.run(*beside)
+    go_on.set()
+    result = first.wait()
+
+    assert (second.exit_code, second.failure["reason"]) == (75, "locked")
+    assert result.events[0]["run_id"] in second.failure["holder"]
+    assert case.ended(result, exit_codes={0})
+
+
+@pytest.mark.parametrize("command", [["verify"], ["verify", "--rows"], ["run", "--dry-run"]])
+def test_what_only_reads_runs_beside_a_load(world: World, command):
+    world.edit()
+    case = world.case()
+    reached, go_on = held_before_its_commit(world)
+    first = world.start("run", ETL_CALL_TIMEOUT_SECONDS="60")
+    assert reached.wait(30)
+
+    reading = world.run(*command, ETL_CALL_TIMEOUT_SECONDS="60")
+    go_on.set()
+
+    # The load is not there yet: verify says so, and nothing waits for it.
+    assert reading.exit_code == (65 if command[0] == "verify" else 0), reading.stderr
+    assert case.ended(first.wait(), exit_codes={0})
+    assert world.run(*command, ETL_CALL_TIMEOUT_SECONDS="60").exit_code == 0
+
+
+def test_readers_see_the_old_or_the_new_rows_and_never_wait(world: World):
+    """Ten thousand rows change their sum at once; eight readers look all the time."""
+    world.edit()
+    case = world.case()
+    seen: set[tuple] = set()
+    waits: list[float] = []
+    done = threading.Event()
+
+    def read() -> None:
+        with psycopg.connect(world.target.url, autocommit=True) as connection:
+            while not done.is_set():
+                start = time.monotonic()
+                row = connection.execute(
+                    "SELECT count(*), sum(target_amount) FROM mb.sales_target"
+                ).fetchone()
+                waits.append(time.monotonic() - start)
+                assert row
+                seen.add(row)
+
+    readers = [threading.Thread(target=read) for _ in range(4)]
+    for reader in readers:
+        reader.start()
+    reached, go_on = held_before_its_commit(world)
+    process = world.start("run", "--full", ETL_CALL_TIMEOUT_SECONDS="60")
+    assert reached.wait(60)
+    looked = len(waits)
+    assert comes_true(lambda: len(waits) > looked + 100)  # while the load holds all its locks
+    go_on.set()
+    result = process.wait()
+    done.set()
+    for reader in readers:
+        reader.join()
+
+    expected = {
+        (len(rows), sum(row[4] for row in rows if row[4] is not None))
+        for rows in (case.old, case.new)
+    }
+    assert seen == expected
+    assert case.ended(result, exit_codes={0})
+
+
+def test_a_writer_of_the_target_waits_and_its_rows_are_found(world: World):
+    """Somebody else inserts during the load: after it, and the next run puts it right."""
+    world.edit()
+    case = world.case()
+    reached, go_on = held_before_its_commit(world)
+    process = world.start("run", ETL_CALL_TIMEOUT_SECONDS="60")
+    assert reached.wait(30)
+    insert = "INSERT INTO mb.sales_target VALUES (-1, -1, 1, 2024, -1)"
+    writer = threading.Thread(target=world.target.execute, args=[insert])
+
+    writer.start()
+    assert comes_true(lambda: world.target.query("SELECT 1 FROM pg_locks WHERE NOT granted") != [])
+    go_on.set()
+    result = world.heard(process.wait())
+    writer.join()
+
+    assert result.exit_code == 0
+    assert len(world.target.rows()) == len(case.new) + 1
+    again = world.run("run")
+    assert again.event("run_finished")["periods"]["meddled"] == 1
+    assert world.target.rows() == case.new
+
+
+def test_the_source_is_written_all_the_time(world: World):
+    """Each run lands on one moment of the source, whatever is committed meanwhile."""
+    done = threading.Event()
+    snapshots: list[list] = []
+
+    def write() -> None:
+        while not done.is_set():
+            world.edit()
+            snapshots.append(world.source.rows())
+
+    snapshots.append(world.source.rows())
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        for _ in range(3):
+            assert world.run("run").exit_code == 0
+            landed = world.target.rows()
+            assert comes_true(lambda rows=landed: rows in snapshots)
+    finally:
+        done.set()
+        writer.join()
+    case = world.case()
+    assert case.ended(world.run("run"), exit_codes={0})
+
+
+def test_a_killed_run_beside_one_that_waits(world: World):
+    """The lock of a killed run is free as soon as the server has seen it go."""
+    world.edit()
+    case = world.case()
+    reached, go_on = held_before_its_commit(world)
+    first = world.start("run", ETL_CALL_TIMEOUT_SECONDS="60")
+    assert reached.wait(30)
+    first.signal(signal.SIGKILL)
+    killed = first.wait()
+    world.postgres_proxy.all(Link.drop)
+    go_on.set()
+
+    assert comes_true(lambda: world.run("run").exit_code == 0)
+
+    assert world.target.rows() == case.new
+    assert killed.exit_code == -signal.SIGKILL
+    world.heal()
+    world.assert_nothing_left()
