@@ -388,17 +388,6 @@ _AIRFLOW_POSTGRES_EXTRAS = {
     "workgroup-name",
 }
 
-# psycopg.connect's own arguments, which Airflow's hook hands on as well; `autocommit` would end
-# the load's one transaction.
-_DRIVER_POSTGRES_EXTRAS = {
-    "autocommit",
-    "conninfo",
-    "context",
-    "cursor_factory",
-    "prepare_threshold",
-    "row_factory",
-}
-
 
 def postgres_parameters(connection: Connection) -> dict[str, str | int]:
     """The target's connection as libpq's keywords.
@@ -433,11 +422,6 @@ def postgres_parameters(connection: Connection) -> dict[str, str | int]:
 
 
 def _keyword_value(key: str, value: object) -> str | int:
-    if key in _DRIVER_POSTGRES_EXTRAS:
-        raise ConfigurationError(
-            f"The extra {key} of the postgres connection is not for the job.",
-            remedy="Drop it: only libpq's connection parameters are.",
-        )
     if isinstance(value, bool) or not isinstance(value, str | int):
         raise ConfigurationError(
             f"The extra {key} of the postgres connection is neither text nor a whole number."

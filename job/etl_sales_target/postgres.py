@@ -12,6 +12,7 @@ from typing import Any, Self
 import psycopg
 import structlog
 from psycopg.abc import RV, PQGen
+from psycopg.conninfo import make_conninfo
 from psycopg.copy import LibpqWriter
 from psycopg.errors import _WaitTimeout
 from sqlalchemy import ClauseElement, CursorResult, Executable, Table, create_engine, text
@@ -282,7 +283,9 @@ def _connect(
     arguments: Mapping[str, str | int], call_timeout_seconds: int
 ) -> psycopg.Connection[Any]:
     try:
-        connection = _Connection.connect(**arguments)  # type: ignore[arg-type]
+        # As one text, so that libpq judges each: psycopg's own arguments, such as autocommit, are
+        # no business of a connection's extras.
+        connection = _Connection.connect(make_conninfo(**arguments))  # type: ignore[arg-type]
     except psycopg.ProgrammingError as error:
         # An option that libpq does not know, or a value that it cannot use.
         raise ConfigurationError(

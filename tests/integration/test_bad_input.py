@@ -95,6 +95,16 @@ def test_a_wrong_password_of_postgres(job: Job, untouched: TargetDatabase):
     assert "wr0ng-passw0rd" not in result.stderr
 
 
+@pytest.mark.parametrize("extra", ["autocommit", "row_factory", "nosuch"])
+def test_an_extra_that_libpq_does_not_know(job: Job, untouched: TargetDatabase, extra):
+    uri = job.environ["AIRFLOW_CONN_POSTGRES_CONN_ID"]
+
+    result = job("run", AIRFLOW_CONN_POSTGRES_CONN_ID=f"{uri}?{extra}=1")
+
+    assert result.exit_code == 78, result.stderr
+    assert f'invalid connection option "{extra}"' in result.failure["error"]
+
+
 def test_an_unknown_service(job: Job, untouched: TargetDatabase):
     uri = job.environ["AIRFLOW_CONN_ORACLE_CONN_ID"].rpartition("/")[0] + "/NOSUCH"
 

@@ -271,8 +271,6 @@ UNUSABLE_FOR_POSTGRES = {
     "names no user": "postgres://h/d",
     "names no host": f"postgres://loader:{SECRET}@/d",
     "a cloud's token": f"{POSTGRES}?iam=true",
-    "extra autocommit of the postgres connection is not for the job": f"{POSTGRES}?autocommit=1",
-    "extra row_factory of the postgres connection is not for": f"{POSTGRES}?row_factory=dict_row",
     "extra sslpassword of the postgres connection is neither": json.dumps(
         {"conn_type": "postgres", **LOGIN, "host": "h", "extra": {"sslpassword": [SECRET]}}
     ),
