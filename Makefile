@@ -3,11 +3,12 @@
 PYTHON ?= python3
 ROWS ?= 200000
 BENCH_ROWS ?= 100000 1000000
-BENCH_REPEATS ?= 3
+BENCH_OPTIONS ?=
 
 VENV := .venv
 # Each has a requirements file and a .venv of this name; plain `airflow` is the newest.
 AIRFLOWS := airflow airflow-2
+ENVIRONMENTS := $(AIRFLOWS) bench
 UV := $(VENV)/bin/uv
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 \
 	--generate-hashes --no-header --no-emit-index-url $(UPGRADE)
@@ -62,15 +63,15 @@ lock: $(VENV)/uv-ready ## Lock the requirements anew (UPGRADE=--upgrade for newe
 	$(COMPILE) requirements/uv.in --output-file requirements/uv.txt
 	$(COMPILE) pyproject.toml --output-file requirements/job.txt
 	$(COMPILE) pyproject.toml requirements/dev.in --output-file requirements/dev.txt
-	for name in $(AIRFLOWS); do \
+	for name in $(ENVIRONMENTS); do \
 		$(COMPILE) requirements/$$name.in --output-file requirements/$$name.txt || exit 1; \
 	done
 
 chart-table: setup ## Write the table of values in the chart's README from values.yaml
 	$(VENV)/bin/python helm/values_table.py
 
-bench: setup ## Measure the job beside a raw COPY (BENCH_ROWS="100000 1000000" BENCH_REPEATS=3)
-	@$(WITH_TESTS) -m benchmark --rows $(BENCH_ROWS) --repeats $(BENCH_REPEATS)
+bench: setup .venv-bench/ready .venv-airflow/ready ## Measure the job beside others (BENCH_ROWS="100000 1000000" BENCH_OPTIONS=)
+	@$(WITH_TESTS) -m benchmark --rows $(BENCH_ROWS) $(BENCH_OPTIONS)
 
 airflow-test: $(AIRFLOWS:%=test-%) ## Run the tests that need Airflow, in environments of their own
 
@@ -106,7 +107,7 @@ e2e: setup $(AIRFLOWS:%=.venv-%/ready) ## Run the tests that need Docker or a cl
 	$(VENV)/bin/pytest tests/e2e
 
 clean: ## Remove the environments and all caches
-	rm -rf $(VENV) $(AIRFLOWS:%=.venv-%) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
+	rm -rf $(VENV) $(ENVIRONMENTS:%=.venv-%) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
 	find job tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/uv-ready: requirements/uv.txt
@@ -123,7 +124,7 @@ $(VENV)/ready: $(VENV)/uv-ready requirements/dev.txt pyproject.toml
 	$(UV) pip install --quiet --python $(VENV)/bin/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(AIRFLOWS:%=.venv-%/ready): .venv-%/ready: $(VENV)/uv-ready requirements/%.txt
+$(ENVIRONMENTS:%=.venv-%/ready): .venv-%/ready: $(VENV)/uv-ready requirements/%.txt
 	$(UV) venv --quiet --clear --python $(VENV)/bin/python .venv-$*
 	$(UV) pip sync --quiet --python .venv-$*/bin/python \
 		--require-hashes requirements/$*.txt

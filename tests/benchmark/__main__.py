@@ -1,47 +1,76 @@
 """`make bench`: this job beside the ceiling and beside what people would use instead.
 
-All ways run in turn, so that whatever else the machine does meets all of them. The first round
-fills the stand-in's cache and is not counted.
+All ways run in turn, so that whatever else the machine does meets all of them. The first round of
+each size fills the stand-in's cache and is not counted.
 """
 
 import argparse
 import sys
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from benchmark import table
+from benchmark import figures, table
+from benchmark.process import Usage
 from benchmark.stage import Stage, stage
-from benchmark.ways import Sample, Way, after_an_edit, of_the_job
+from benchmark.table import Conditions, Samples
+from benchmark.ways import Sample, Way, after_an_edit, of_peers, of_the_job, start_up
 from embedded_postgres import unwind_on_sigterm
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure, and print one table."""
+    """Measure, and print one table and what it says of the figures to reach."""
     parser = argparse.ArgumentParser(prog="python -m benchmark", description=main.__doc__)
-    parser.add_argument("--rows", type=int, nargs="+", default=[1_000_000])
-    parser.add_argument("--repeats", type=int, default=3)
+    add = parser.add_argument
+    add("--rows", type=int, nargs="+", default=[100_000, 1_000_000], help="the sizes")
+    add("--peers-up-to", type=int, default=1_000_000, help="larger sizes: the job alone")
+    add("--delays", type=float, nargs="*", default=[5, 20], help="ms added to a round trip")
+    add("--delays-up-to", type=int, default=100_000, help="larger sizes: no delay alone")
+    add("--repeats", type=int, default=3, help="rounds that count")
     options = parser.parse_args(arguments)
     unwind_on_sigterm()
-    lines = []
+    found: dict[Conditions, Samples] = {}
     for rows in options.rows:
         _say(f"{rows:,} rows: filling the source.")
         with stage(rows) as ready:
-            samples = _rounds(ready, of_the_job(), options.repeats)
-            samples |= _rounds(ready, after_an_edit(), options.repeats)
-            lines += table.lines(samples, rows=rows, delay=0)
-    print(table.as_text(lines))
+            ways = [*of_the_job(), *(of_peers() if rows <= options.peers_up_to else ())]
+            delays = options.delays if rows <= options.delays_up_to else ()
+            found |= _measure(ready, ways, delays, options.repeats)
+            starts = [start_up(ready) for _ in range(options.repeats)]
+    _print(found, starts)
     return 0
 
 
-def _rounds(ready: Stage, ways: Sequence[Way], repeats: int) -> dict[str, list[Sample]]:
+def _measure(
+    ready: Stage, ways: Sequence[Way], delays: Iterable[float], repeats: int
+) -> dict[Conditions, Samples]:
+    _rounds(ready, ways, 1, "priming")
+    undelayed = Conditions(ready.rows, 0)
+    found = {undelayed: _rounds(ready, ways, repeats, "measuring")}
+    for delay in delays:
+        ready.set_delay(delay)
+        samples = _rounds(ready, ways, repeats, f"measuring, {delay:g} ms of delay")
+        found[Conditions(ready.rows, delay)] = samples
+    ready.set_delay(0)
+    found[undelayed] |= _rounds(ready, after_an_edit(), repeats, "measuring")
+    return found
+
+
+def _rounds(
+    ready: Stage, ways: Sequence[Way], repeats: int, purpose: str
+) -> dict[str, list[Sample]]:
     samples = defaultdict(list)
-    for number in range(repeats + 1):
+    for number in range(repeats):
         for way in ways:
-            _say(f"{ready.rows:,} rows, round {number} of {repeats}: {way.name}")
+            _say(f"{ready.rows:,} rows, {purpose}, {number + 1} of {repeats}: {way.name}")
             for name, sample in way.measure(ready).items():
-                if number:
-                    samples[name].append(sample)
-    return samples
+                samples[name].append(sample)
+    return dict(samples)
+
+
+def _print(found: dict[Conditions, Samples], starts: Sequence[Usage]) -> None:
+    print(table.as_text(found))
+    print()
+    print(figures.as_text(found, starts))
 
 
 def _say(line: str) -> None:

@@ -26,11 +26,13 @@ class Usage:
 
 
 class ChildFailedError(Exception):
-    """A child ended with another exit code than 0; the text holds the end of its output."""
+    """A child did not end as it should; the text holds the end of its output."""
 
 
-def run(command: Sequence[str], environ: Mapping[str, str]) -> Usage:
-    """Run a command; its grandchildren count too, once it has waited for them.
+def run(command: Sequence[str], environ: Mapping[str, str], *, exit_code: int = 0) -> Usage:
+    """Run a command; its own children count too, once it has waited for them.
+
+    Raises ChildFailedError where it ends with another exit code.
 
     Linux counts the memory of whoever starts a child among the child's: keep this process small.
     """
@@ -44,7 +46,7 @@ def run(command: Sequence[str], environ: Mapping[str, str]) -> Usage:
         child.returncode = os.waitstatus_to_exitcode(status)
         output.seek(0)
         lines = output.read().decode(errors="replace")
-    if child.returncode:
+    if child.returncode != exit_code:
         raise ChildFailedError(
             f"{command} ended with {child.returncode}:\n{lines[-_SHOWN_OUTPUT:]}"
         )

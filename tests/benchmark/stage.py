@@ -89,6 +89,7 @@ class Stage:
             "AIRFLOW_CONN_ORACLE_CONN_ID": self.oracle_uri,
             "AIRFLOW_CONN_POSTGRES_CONN_ID": url.replace("postgresql://", "postgres://", 1),
             "ETL_LOG_FORMAT": "json",
+            "AIRFLOW_HOME": str(self.copy_file.parent),
             "COPY_FILE": str(self.copy_file),
             "SOURCE_URI": self.oracle_uri,
             "TARGET_URL": url,

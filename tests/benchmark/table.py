@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from statistics import median
+from typing import NamedTuple
 
 from tabulate import tabulate
 
 from benchmark.ways import CEILING, Sample
 
-Samples = Mapping[str, Sequence[Sample]]
+Samples = dict[str, list[Sample]]
 
 HEADERS = [
     "way", "rows", "delay ms", "seconds (min-max)", "rows/s", "of the ceiling",
@@ -15,22 +16,34 @@ HEADERS = [
 ]  # fmt: skip
 
 
-def lines(samples: Samples, *, rows: int, delay: float) -> list[list[str]]:
-    """A line a way, under these conditions."""
-    ceiling = samples[CEILING]
+class Conditions(NamedTuple):
+    """The source's rows, and the milliseconds added to each of its round trips."""
+
+    rows: int
+    delay: float
+
+
+def as_text(found: Mapping[Conditions, Samples]) -> str:
+    """Markdown that is as readable on a terminal."""
+    lines = [line for conditions, samples in found.items() for line in _lines(conditions, samples)]
+    align = ["left", *["right"] * (len(HEADERS) - 2), "left"]
+    return tabulate(lines, HEADERS, tablefmt="github", disable_numparse=True, colalign=align)
+
+
+def _lines(conditions: Conditions, samples: Samples) -> list[list[str]]:
     return [
-        [name, f"{rows:,}", f"{delay:g}", *_figures(of_way, ceiling)]
+        [name, f"{conditions.rows:,}", f"{conditions.delay:g}", *_line(of_way, samples[CEILING])]
         for name, of_way in samples.items()
     ]
 
 
-def _figures(samples: Sequence[Sample], ceiling: Sequence[Sample]) -> list[str]:
+def _line(samples: Sequence[Sample], ceiling: Sequence[Sample]) -> list[str]:
     seconds = [sample.seconds for sample in samples]
     moved = median(sample.rows_moved for sample in samples)
     return [
         f"{median(seconds):.2f} ({min(seconds):.2f}-{max(seconds):.2f})",
         f"{moved / median(seconds):,.0f}" if moved else "",
-        f"{ratio(ceiling, samples):.2f}" if moved == ceiling[0].rows_moved else "",
+        f"{times_faster(ceiling, samples):.2f}" if moved == ceiling[0].rows_moved else "",
         _median(samples, lambda sample: sample.peak_bytes, 2**20, ".0f"),
         _median(samples, lambda sample: sample.wal_bytes, 10**6, ".2f"),
         _median(samples, lambda sample: sample.cpu_seconds, 1, ".2f"),
@@ -38,8 +51,8 @@ def _figures(samples: Sequence[Sample], ceiling: Sequence[Sample]) -> list[str]:
     ]
 
 
-def ratio(first: Sequence[Sample], second: Sequence[Sample]) -> float:
-    """How many times faster the second is: of samples taken one after the other, the median."""
+def times_faster(first: Sequence[Sample], second: Sequence[Sample]) -> float:
+    """How many times faster the second is: of samples of the same rounds, the median."""
     return median(a.seconds / b.seconds for a, b in zip(first, second, strict=True))
 
 
@@ -48,9 +61,3 @@ def _median(
 ) -> str:
     values = [value for value in map(of, samples) if value is not None]
     return format(median(values) / unit, form) if values else ""
-
-
-def as_text(found: Sequence[Sequence[str]]) -> str:
-    """Markdown that is as readable on a terminal."""
-    align = ["left", *["right"] * (len(HEADERS) - 2), "left"]
-    return tabulate(found, HEADERS, tablefmt="github", disable_numparse=True, colalign=align)

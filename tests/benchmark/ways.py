@@ -17,6 +17,13 @@ FULL = "job: run --full on a loaded target"
 UNCHANGED = "job: run, nothing changed"
 ONE_PERIOD = f"job: run, one period of {PERIODS} changed"
 
+DOCUMENT = "the original document's design"
+DLT = "dlt: sql_database, pyarrow, CSV"
+AIRFLOW = "Airflow: GenericTransfer"
+PANDAS = "pandas: read_sql, to_sql"
+PEERS = (DOCUMENT, DLT, AIRFLOW, PANDAS)
+
+_ROOT = Path(__file__).parents[2]
 _JOB = str(Path(sys.executable).with_name("etl-sales-target"))
 _JOB_TABLE = "mb.sales_target"
 _PRIMED = "primed"
@@ -96,6 +103,30 @@ def of_the_job() -> list[Way]:
     ]
 
 
+def of_peers() -> list[Way]:
+    """What people would use instead, each in the environment that its requirements made."""
+    return [
+        _peer(DOCUMENT, "document.py"),
+        _peer(DLT, "with_dlt.py", table="mb.sales_target"),
+        _peer(AIRFLOW, "with_airflow.py", environment=".venv-airflow"),
+        _peer(PANDAS, "with_pandas.py"),
+    ]
+
+
+def _peer(
+    name: str, script: str, *, environment: str = ".venv-bench", table: str = "sales_target"
+) -> Way:
+    python = str(_ROOT / environment / "bin" / "python")
+    return Way(name, [python, str(Path(__file__).parent / "peers" / script)], _empty, table)
+
+
+def start_up(stage: Stage) -> Usage:
+    """The job until its first query fails, as there is no such table."""
+    stage.empty(MEASURED)
+    environ = {**stage.environ(MEASURED), "ETL_SOURCE_TABLE": "apps.no_such_table"}
+    return process.run([_JOB, "run"], environ, exit_code=69)
+
+
 def after_an_edit() -> list[Way]:
     """The run that follows an edit of the source, on a target that is loaded."""
     return [JobWay(ONE_PERIOD, [_JOB, "run"], _edit, _JOB_TABLE)]
@@ -110,7 +141,11 @@ def _leave(_stage: Stage) -> None:
 
 
 def _edit(stage: Stage) -> None:
-    """Change the first period; the same reads, unmeasured, have the stand-in encode its answers."""
+    """Load, then change the first period.
+
+    The same reads for another target, unmeasured, have the stand-in encode its answers.
+    """
+    process.run([_JOB, "run"], stage.environ(MEASURED))
     stage.edit()
     stage.empty(_PRIMED)
     month = f"{FIRST_YEAR}-01"
