@@ -101,6 +101,7 @@ class Proxy:
         self._frozen_from_start = False
         self._refusing = False
         self._seconds_a_chunk = 0.0
+        self._mask = 0
         self.passed = dict.fromkeys(Direction, 0)
 
     def __enter__(self) -> Self:
@@ -151,6 +152,14 @@ class Proxy:
 
         self.at_text(text, expect, nth=nth)
         return answered
+
+    def garble(self, byte: int, mask: int) -> threading.Event:
+        """Turns over these bits of one byte that comes down; returns when-it-did."""
+
+        def turn(_link: Link) -> None:
+            self._mask = mask
+
+        return self.at_byte(byte, turn, Direction.DOWN)
 
     def freeze_new(self) -> None:
         """New connections are accepted and hear nothing."""
@@ -241,6 +250,9 @@ class Proxy:
             for trap in due:
                 trap.action(link)
                 trap.sprung.set()
+            if self._mask and data:
+                data = bytes([data[0] ^ self._mask]) + data[1:]
+                self._mask = 0
         link.passable.wait()
 
     def _next_trap(self, direction: Direction, data: bytes) -> tuple[int, list[_Trap]]:

@@ -36,7 +36,7 @@ def cut_somewhere(world: World, database: str, action: str) -> bool:
     chosen = world.random
     proxy, direction = proxy_of(world, database), chosen.choice(list(Direction))
     arguments = chosen.choice([("run",), ("run", "--full")])
-    usual = _bytes_of_a_run(world, proxy, arguments)
+    usual = bytes_of_a_run(world, proxy, arguments)
     world.edit()
     case = world.case()
     cut = proxy.at_byte(chosen.randrange(usual[direction]), ACTIONS[action], direction)
@@ -51,7 +51,7 @@ def cut_somewhere(world: World, database: str, action: str) -> bool:
     return cut.is_set()
 
 
-def _bytes_of_a_run(world: World, proxy: Proxy, arguments: tuple[str, ...]) -> dict:
+def bytes_of_a_run(world: World, proxy: Proxy, arguments: tuple[str, ...]) -> dict:
     """What passes undisturbed, in each direction."""
     known: dict = vars(world).setdefault("bytes", {})
     key = (proxy, arguments)

@@ -1,0 +1,103 @@
+"""What a source may hold: every odd thing arrives as it is, or is refused as a whole."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+import pytest
+
+from faults.world import World
+from sources import SourceRow
+
+EXTREMES = [
+    Decimal("9." + "9" * 37 + "E+125"),
+    Decimal("-9." + "9" * 37 + "E+125"),
+    Decimal("1E-130"),
+    Decimal("-1E-130"),
+    Decimal("0." + "1" * 38),
+    Decimal(2**53 + 1),
+    Decimal(0),
+    None,
+]
+
+
+@pytest.fixture(autouse=True)
+def filled(world: World) -> Iterator[None]:
+    """The usual rows again, for whoever comes after."""
+    yield
+    world.fill()
+
+
+def replace_all(world: World, rows: list[SourceRow]) -> None:
+    world.source.execute("DELETE FROM {table}")
+    world.source.insert(rows)
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [(1, 1, 1, 2024, 1)],
+        [(1, None, None, None, None)],
+        [(n, n, 6, 2024, n) for n in range(5000)],
+        [(None, n, 6, 2024, n) for n in range(50)] + [(7, 7, 6, 2024, 7)] * 50,
+        [(n, 1, month, 2024, 1) for n, month in enumerate([-1, 0, 13, Decimal("6.5"), None])],
+        [(n, n, 1, 2024, value) for n, value in enumerate(EXTREMES)],
+        [(value, 1, 1, 2024, 1) for value in EXTREMES],
+        [(n, 1, value, value, 1) for n, value in enumerate(EXTREMES)],
+        [(n, 1, 1 + n % 12, n // 12, 1) for n in range(1000)],
+    ],
+    ids=[
+        "one row", "one row of NULL", "one period with everything", "no id or the same",
+        "months that are none", "extreme amounts", "extreme ids", "extreme periods",
+        "a thousand periods",
+    ],
+)  # fmt: skip
+def test_odd_rows_arrive_as_they_are(world: World, rows):
+    replace_all(world, rows)
+    case = world.case()
+
+    result = world.run("run", "--allow-shrink", ETL_CALL_TIMEOUT_SECONDS="30")
+
+    assert case.ended(result, exit_codes={0})
+
+
+def test_an_empty_source_is_refused_and_loaded_only_on_request(world: World):
+    replace_all(world, [])
+    case = world.case()
+
+    result = world.run("run", ETL_RETRY_SECONDS="60")
+
+    case.ended(
+        result, exit_codes={65}, reason="guard_refused", says="The source is empty",
+        next_run=("run", "--allow-shrink"),
+    )  # fmt: skip
+
+
+def test_other_columns_may_hold_anything(world: World):
+    world.source.execute("ALTER TABLE {table} ADD note text DEFAULT repeat('''\t\\n;€', 700)")
+    world.edit()
+    case = world.case()
+    try:
+        assert case.ended(world.run("run", "--full"), exit_codes={0})
+    finally:
+        world.source.execute("ALTER TABLE {table} DROP note")
+
+
+@pytest.mark.parametrize(
+    ("value", "code"), [("'1; DROP TABLE mb.sales_target'", None), ("E'1\\t2'", None)]
+)
+def test_text_in_a_numbers_place_is_refused(world: World, value, code):
+    """The column is VARCHAR2, and what it holds would be more than one field of a COPY."""
+    world.source.execute("ALTER TABLE {table} ALTER target_amount TYPE text")
+    world.source.execute(f"UPDATE {{table}} SET target_amount = {value} WHERE id = 5")
+    before = world.target.rows()
+    try:
+        result = world.run("run", "--full")
+    finally:
+        world.source.execute("DELETE FROM {table} WHERE id = 5")
+        world.source.execute(
+            "ALTER TABLE {table} ALTER target_amount TYPE numeric USING target_amount::numeric"
+        )
+
+    assert result.exit_code == 69, result.stderr
+    assert "TARGET_AMOUNT" in result.failure["error"]
+    assert world.target.rows() == before
