@@ -46,9 +46,11 @@ class Progress:
     def _log(self, event: str) -> None:
         self._logged = time.monotonic()
         seconds = self._logged - self._start
+        rate = self._rows / seconds if seconds else 0
         log.info(
             event,
             rows=self._rows,
             rows_total=self._total,
-            rows_per_second=round(self._rows / seconds) if seconds else 0,
+            rows_per_second=round(rate),
+            seconds_left=round((self._total - self._rows) / rate) if rate else None,
         )
