@@ -1,0 +1,146 @@
+"""The dashboard's queries and the alerts, on a real Prometheus, after real runs."""
+
+import json
+import time
+from collections.abc import Iterator
+
+import pytest
+from prometheus_client import CollectorRegistry, Summary, pushadd_to_gateway
+
+from chart.rendering import needs_helm, render
+from etl_sales_target import memory
+from integration.conftest import Job, TargetDatabase
+from monitoring import Prometheus, Pushgateway, needs_monitoring
+from oracle_standin import OracleStandin
+from sources import SourceDatabase
+
+pytestmark = [needs_helm, needs_monitoring]
+
+# A run without a limit on its memory has none to tell.
+UNLIMITED = "etl_sales_target_last_run_memory_limit_bytes"
+
+REFUSE_ROWS = """
+    CREATE FUNCTION mb.halve() RETURNS trigger LANGUAGE plpgsql AS
+        'BEGIN NEW.target_amount := NEW.target_amount / 2; RETURN NEW; END';
+    CREATE TRIGGER halve BEFORE INSERT ON mb.sales_target
+        FOR EACH ROW EXECUTE FUNCTION mb.halve();
+"""
+
+
+@pytest.fixture
+def gateway() -> Iterator[Pushgateway]:
+    with Pushgateway() as server:
+        yield server
+
+
+@pytest.fixture
+def pushing(job: Job, gateway: Pushgateway) -> Job:
+    job.environ |= {"ETL_PUSHGATEWAY_URL": gateway.url, "ETL_PUSHGATEWAY_TIMEOUT_SECONDS": "2"}
+    return job
+
+
+def test_every_query_of_the_dashboard_returns_data(
+    pushing: Job, small_source: SourceDatabase, gateway: Pushgateway
+):
+    text = render({"dashboard": {"enabled": True}}).all("ConfigMap")[-1]["data"]
+    dashboard = json.loads(text["etl-sales-target.json"])
+    queries = {
+        f"{panel['title']}: {target['legendFormat']}": target["expr"]
+        for panel in dashboard["panels"]
+        for target in panel["targets"]
+    }
+    with Prometheus(gateway) as prometheus:
+        pushing("run")
+        prometheus.wait_for_scrape()
+        small_source.execute("DELETE FROM {table} WHERE id > 3")
+        assert pushing("run").exit_code == 65
+        pushing("run", "--allow-shrink")
+        prometheus.wait_for_scrape()
+
+        found = {name: prometheus.query(query) for name, query in queries.items()}
+        changes = prometheus.query(dashboard["annotations"]["list"][0]["expr"])
+
+    assert len(found) >= 14
+    empty = {queries[name] for name, samples in found.items() if not samples}
+    assert empty == ({UNLIMITED} if memory.limit_bytes() is None else set())
+    assert changes
+    [(labels, _)] = found["Last run: {{outcome}}"]
+    assert labels["outcome"] == "succeeded"
+    [(_, age)] = found["Since the last success: "]
+    assert 0 < age < 60
+    [(_, failures)] = found["Failed or killed in 7 days: "]
+    assert failures > 0
+    phases = {labels["phase"] for labels, _ in found["Duration by phase: {{phase}}"]}
+    assert {"copy", "proof", "commit"} <= phases
+
+
+def test_each_alert_fires_after_what_it_is_for(
+    pushing: Job,
+    small_source: SourceDatabase,
+    target: TargetDatabase,
+    standin: OracleStandin,
+    gateway: Pushgateway,
+):
+    """In seconds instead of hours: the rules' thresholds are values, `for` is left out."""
+    values = {"enabled": True, "noSuccessHours": 12 / 3600, "slowMinimumSeconds": 0}
+    rules = render({"prometheusRule": values}).one("PrometheusRule")["spec"]
+    for rule in rules["groups"][0]["rules"]:
+        rule.pop("for", None)
+
+    with Prometheus(gateway, rules) as prometheus:
+
+        def wait_for(alert: str, *, fires: bool = True) -> None:
+            deadline = time.monotonic() + 30
+            while (alert in prometheus.firing()) != fires:
+                assert time.monotonic() < deadline, (alert, fires, prometheus.firing())
+                time.sleep(0.3)
+
+        wait_for("EtlSalesTargetPushFailing")
+        assert pushing("run").exit_code == 0
+        wait_for("EtlSalesTargetPushFailing", fires=False)
+        assert prometheus.firing() == set()
+
+        wait_for("EtlSalesTargetNoSuccess")
+        pushing("run")
+        wait_for("EtlSalesTargetNoSuccess", fires=False)
+
+        pushing("run", ETL_SOURCE_TABLE="APPS.NOSUCH")
+        wait_for("EtlSalesTargetLastRunFailed")
+
+        small_source.execute("UPDATE {table} SET target_amount = 8 WHERE id = 13")
+        target.execute(REFUSE_ROWS)
+        assert pushing("run").exit_code == 65
+        wait_for("EtlSalesTargetProofFailed")
+        assert "EtlSalesTargetLastRunFailed" not in prometheus.firing()
+        target.execute("DROP TRIGGER halve ON mb.sales_target")
+
+        small_source.execute("CREATE TABLE apps.hidden AS SELECT * FROM {table}")
+        small_source.execute("DELETE FROM {table}")
+        assert pushing("run").exit_code == 65
+        wait_for("EtlSalesTargetGuardRefused")
+        small_source.execute("INSERT INTO {table} SELECT * FROM apps.hidden")
+
+        standin.faults.delay(execute=2)
+        assert pushing("run").exit_code == 0
+        wait_for("EtlSalesTargetSlow")
+        assert "EtlSalesTargetGuardRefused" not in prometheus.firing()
+
+
+def test_a_refused_push_is_an_alert(
+    pushing: Job, small_source: SourceDatabase, gateway: Pushgateway
+):
+    rules = render({"prometheusRule": {"enabled": True}}).one("PrometheusRule")["spec"]
+    del rules["groups"][0]["rules"][-1]["for"]
+    registry = CollectorRegistry()
+    Summary("etl_sales_target_target_rows", "The job's own is a gauge.", registry=registry)
+    pushadd_to_gateway(gateway.url, job="another", registry=registry)
+
+    result = pushing("run")
+
+    assert result.exit_code == 0
+    assert "inconsistent" in result.event("metrics_push_failed")["error"]
+    with Prometheus(gateway, rules) as prometheus:
+        deadline = time.monotonic() + 30
+        while "EtlSalesTargetPushFailing" not in prometheus.firing():
+            assert time.monotonic() < deadline
+            time.sleep(0.3)
