@@ -101,9 +101,9 @@ class TestRights:
         granted = {resource: rule["verbs"] for rule in rules for resource in rule["resources"]}
         assert granted == {
             "podtemplates": ["get"],
-            "pods": ["create", "get", "list", "watch", "patch", "delete"],
+            "pods": ["create", "get", "list", "patch", "delete"],
             "pods/log": ["get"],
-            "events": ["list", "watch"],
+            "events": ["list"],
         }
         [templates] = [rule for rule in rules if "podtemplates" in rule["resources"]]
         assert templates["resourceNames"] == [RELEASE]
