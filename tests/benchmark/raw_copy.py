@@ -6,30 +6,55 @@ The file COPY_FILE holds the rows in COPY's text format. Only the COPY is timed,
 import json
 import os
 import time
+from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
 
 import psycopg
 
-BLOCK_BYTES = 128 * 1024
+_BLOCK_BYTES = 128 * 1024
+CREATE = """
+CREATE TABLE sales_target (
+    id numeric, product_id numeric, target_month numeric, target_year numeric, target_amount numeric
+)
+"""
 
 
 def main() -> None:
-    rows = memoryview(Path(os.environ["COPY_FILE"]).read_bytes())
-    blocks = [rows[start : start + BLOCK_BYTES] for start in range(0, len(rows), BLOCK_BYTES)]
+    """Copy into a new table, and print what the COPY alone took."""
+    blocks = _read_blocks()
     with psycopg.connect(os.environ["TARGET_URL"]) as connection:
-        connection.execute(
-            "CREATE TABLE sales_target (id numeric, product_id numeric, target_month numeric,"
-            " target_year numeric, target_amount numeric)"
-        )
+        connection.execute(CREATE)
         start, start_cpu = time.perf_counter(), time.process_time()
-        with connection.cursor() as cursor, cursor.copy("COPY sales_target FROM STDIN") as copy:
-            for block in blocks:
-                copy.write(block)
+        copy(connection, blocks)
         said = {
             "seconds": time.perf_counter() - start,
             "cpu_seconds": time.process_time() - start_cpu,
         }
     print(json.dumps(said))
+
+
+def copy(connection: psycopg.Connection, blocks: Iterable[bytes | memoryview]) -> None:
+    """One COPY of these rows."""
+    with connection.cursor() as cursor, cursor.copy("COPY sales_target FROM STDIN") as copy:
+        for block in blocks:
+            copy.write(block)
+
+
+def read_batches(rows: int) -> list[bytes]:
+    """The prepared rows, so many at a time."""
+    with _file().open("rb") as lines:
+        return [b"".join(batch) for batch in iter(lambda: list(islice(lines, rows)), [])]
+
+
+def _read_blocks() -> list[memoryview]:
+    """The prepared rows, in pieces of the size in which psycopg sends them."""
+    rows = memoryview(_file().read_bytes())
+    return [rows[start : start + _BLOCK_BYTES] for start in range(0, len(rows), _BLOCK_BYTES)]
+
+
+def _file() -> Path:
+    return Path(os.environ["COPY_FILE"])
 
 
 if __name__ == "__main__":

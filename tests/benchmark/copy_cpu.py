@@ -1,0 +1,101 @@
+"""What the job's copy costs its client, beside what a raw COPY costs PostgreSQL, in CPU time.
+
+On two free cores the job's copy takes as long as the slower of its two ends, the client and the
+server, and a raw COPY as long as the server. So the share of the ceiling that the job can reach is
+the server's time over the client's. Other work on the machine makes both slower, now and then:
+therefore the two are measured in turn, batch by batch, and the quickest of the batches count.
+"""
+
+import argparse
+import gc
+import json
+import os
+import sys
+import time
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+from statistics import quantiles
+
+import psycopg
+from sqlalchemy import text
+
+from benchmark import process, raw_copy
+from benchmark.stage import MEASURED, stage
+from etl_sales_target import cli
+from etl_sales_target.job import Job
+from etl_sales_target.settings import Settings
+from etl_sales_target.target import Target
+
+_ROUNDS_A_TRY = 3
+
+
+def shares(rows: int, *, tries: int, enough: float) -> list[float]:
+    """The share of the ceiling in each try, until one is enough; in a process of its own."""
+    command = [sys.executable, "-m", "benchmark.copy_cpu", f"--tries={tries}", f"--enough={enough}"]
+    with stage(rows) as ready:
+        ready.empty(MEASURED)
+        return process.run(command, ready.environ(MEASURED)).said["shares"]
+
+
+def main() -> None:
+    """Print the shares as JSON; the databases are those of the environment."""
+    parser = argparse.ArgumentParser(prog="python -m benchmark.copy_cpu", description=main.__doc__)
+    parser.add_argument("--tries", type=int, required=True)
+    parser.add_argument("--enough", type=float, required=True)
+    options = parser.parse_args()
+    gc.set_threshold(cli._GC_THRESHOLD)
+    settings = Settings.read()
+    batches = raw_copy.read_batches(settings.batch_rows)
+    _client_seconds(settings)  # The stand-in encodes its answer.
+    found: list[float] = []
+    while len(found) < options.tries and max(found, default=0) < options.enough:
+        found.append(_share(settings, batches))
+    print(json.dumps({"shares": found}))
+
+
+def _share(settings: Settings, batches: Sequence[bytes]) -> float:
+    server, client = [], []
+    for _ in range(_ROUNDS_A_TRY):
+        server += _server_seconds(batches)
+        client += _client_seconds(settings)
+    return _quick(server) / _quick(client)
+
+
+def _quick(seconds: Sequence[float]) -> float:
+    return quantiles(seconds, n=10)[0]
+
+
+def _server_seconds(batches: Sequence[bytes]) -> list[float]:
+    """The CPU of PostgreSQL's process for a raw COPY of each batch."""
+    found = []
+    with psycopg.connect(os.environ["TARGET_URL"]) as connection:
+        connection.execute(raw_copy.CREATE)
+        for batch in batches:
+            start = _cpu_seconds(connection.info.backend_pid)
+            raw_copy.copy(connection, [batch])
+            found.append(_cpu_seconds(connection.info.backend_pid) - start)
+        connection.rollback()
+    return found
+
+
+def _client_seconds(settings: Settings) -> list[float]:
+    """This thread's CPU for each batch of the job's copy."""
+    job = Job.read(settings, "copy-cpu")
+    with job._open_postgres() as postgres, job._open_source() as source:
+        postgres.begin()
+        postgres.execute(text("CREATE SCHEMA mb"))
+        target = Target(postgres, settings.target_table)
+        target.create_missing()
+        moments = [time.thread_time()]
+        target.copy(source.batches(None), lambda _rows: moments.append(time.thread_time()))
+    return [end - start for start, end in pairwise(moments)]
+
+
+def _cpu_seconds(pid: int) -> float:
+    """Of a process of this machine, as Linux's scheduler counts it (in nanoseconds)."""
+    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e9
+
+
+if __name__ == "__main__":
+    main()
