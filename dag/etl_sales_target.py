@@ -4,7 +4,8 @@ Once a day, one pod. It compares every month of the source with what the last ru
 the months that differ, proves that both sides are equal, and only then commits.
 
 **By hand.** Trigger it with nothing for an ordinary run, with `full` to reload everything, or with
-`from` and `to` (months such as `2024-01`, both inclusive) to reload these.
+`from` and `to` (months such as `2024-01`, both inclusive) to reload these. `allow_shrink` loads a
+source that lost most of its rows, where a guard has refused it and you know why.
 
 **When it failed.** The target still holds what the last good run left: readers see old rows, never
 half of the new ones. The task's error says what failed and what to do. A run that may go better
@@ -63,6 +64,12 @@ with DAG(
         ),
         "to": Param(
             default=None, **MONTH, title="To", description="The last month to reload, inclusive."
+        ),
+        "allow_shrink": Param(
+            default=False,
+            type="boolean",
+            title="Allow shrink",
+            description="Load even if the source lost most of its rows.",
         ),
     },
     tags=["etl", "oracle", "postgres", "sales_target"],

@@ -25,6 +25,8 @@ PERMANENT = {
     78: "configuration",
 }
 
+PARAMS = {"full", "from", "to", "allow_shrink"}
+
 
 class EtlSalesTargetOperator(KubernetesPodOperator):
     """Runs the job in the pod that the PodTemplate `pod_template` in `namespace` describes.
@@ -100,13 +102,21 @@ def job_arguments(params: Mapping[str, Any]) -> list[str]:
 
     Raises AirflowFailException where they do not go together, before any pod is started.
     """
-    unknown = sorted(params.keys() - {"full", "from", "to"})
+    unknown = sorted(params.keys() - PARAMS)
     if unknown:
-        raise AirflowFailException(f"There is no param {', '.join(unknown)}: full, from, to.")
-    full, first, last = params["full"], params["from"], params["to"]
+        known = ", ".join(sorted(PARAMS))
+        raise AirflowFailException(f"There is no param {', '.join(unknown)}; there are {known}.")
+    allow_shrink = ["--allow-shrink"] if params["allow_shrink"] else []
+    return [
+        *_command(full=params["full"], first=params["from"], last=params["to"]),
+        *allow_shrink,
+    ]
+
+
+def _command(*, full: bool, first: str | None, last: str | None) -> list[str]:
     if bool(first) != bool(last):
         raise AirflowFailException("The params from and to belong together.")
-    if not first:
+    if not (first and last):
         return ["run", "--full"] if full else ["run"]
     if full:
         raise AirflowFailException("Give the params from and to, or full, not both.")

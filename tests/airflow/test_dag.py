@@ -58,6 +58,7 @@ def test_params_that_can_be_triggered(dag: Any, conf: dict):
     [
         {"full": "yes"},
         {"full": None},
+        {"allow_shrink": 1},
         {"from": "2024-13", "to": "2024-13"},
         {"from": "2024-1", "to": "2024-2"},
         {"from": 202401, "to": 202402},

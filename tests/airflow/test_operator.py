@@ -28,7 +28,7 @@ from chart.rendering import NAMESPACE, RELEASE, needs_helm, render
 from etl_sales_target import errors
 
 RUN_ID = "scheduled__2026-01-02T00:00:00+00:00"
-PARAMS = {"full": False, "from": None, "to": None}
+PARAMS = {"full": False, "from": None, "to": None, "allow_shrink": False}
 
 Build = Callable[..., V1Pod]
 
@@ -121,6 +121,7 @@ class TestPod:
         [
             ({}, ["run"]),
             ({"full": True}, ["run", "--full"]),
+            ({"allow_shrink": True}, ["run", "--allow-shrink"]),
             (
                 {"from": "2024-01", "to": "2024-06"},
                 ["backfill", "--from", "2024-01", "--to", "2024-06"],
@@ -183,6 +184,10 @@ def test_params_that_do_not_go_together(operator: Any, params: dict, said: str):
     with pytest.raises(AirflowException, match=said) as refused:
         operator.prepare({"params": {**PARAMS, **params}})
     assert type(refused.value).__name__ == "AirflowFailException"
+
+
+def test_the_params_are_the_dags(dag: Any):
+    assert set(dag.params) == PARAMS.keys()
 
 
 def ended(exit_code: int, message: str | None = "ORA-01017: it said why") -> V1Pod:

@@ -309,6 +309,23 @@ class TestFailure:
         assert "ORA-01017" in done.log
         assert "Wrong-password-77" not in done.log
 
+    def test_a_source_that_lost_its_rows_waits_for_somebody(
+        self,
+        install: Install,
+        trigger: Trigger,
+        small_source: SourceDatabase,
+        target: TargetDatabase,
+    ):
+        install()
+        assert trigger().state == "success"
+        small_source.execute("DELETE FROM {table} WHERE id > 3")
+        refused = trigger()
+        assert (refused.state, refused.tries) == ("failed", 1)
+        assert "Not tried again: the proof or a guard failed." in refused.log
+        assert len(target.rows()) == 24
+        assert trigger(allow_shrink=True).state == "success"
+        assert target.rows() == small_source.rows()
+
     def test_a_missing_secret_is_told_at_once(self, install: Install, trigger: Trigger):
         install(connections={"existingSecret": "from-vault"})
         done = trigger()
