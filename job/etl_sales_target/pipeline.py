@@ -12,7 +12,7 @@ from etl_sales_target.ledger import Ledger
 from etl_sales_target.plan import Plan, Request, make_plan
 from etl_sales_target.postgres import Postgres
 from etl_sales_target.progress import Progress
-from etl_sales_target.proof import prove
+from etl_sales_target.proof import at_most, prove
 from etl_sales_target.report import Outcome, Report
 from etl_sales_target.settings import Settings
 from etl_sales_target.source import Source
@@ -138,7 +138,7 @@ def _reload(source: Source, target: Target, plan: Plan, report: Report) -> None:
             Progress(total=plan.rows_to_copy) as progress,
             closing(source.batches(plan.periods)) as batches,
         ):
-            report.rows_copied = target.copy(batches, progress.add)
+            report.rows_copied = target.copy(at_most(plan.rows_to_copy, batches), progress.add)
         seconds = time.monotonic() - start
         report.rows_per_second = round(report.rows_copied / seconds) if seconds else 0
     with phase(report, "proof"):

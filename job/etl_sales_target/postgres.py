@@ -6,6 +6,7 @@ The only module that knows psycopg.
 import contextlib
 import json
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Self
 
@@ -37,6 +38,12 @@ _KEEPALIVE = {
 
 # How soon a signal is seen while the server works.
 _WAKE_UP_SECONDS = 0.1
+
+# A TLS connection that was refused: not one that was cut, which also speaks of SSL.
+_TLS_REFUSED = re.compile(
+    r"certificate|does not support SSL|SSL error: (?!unexpected eof)|SSL (encryption|off)",
+    re.IGNORECASE,
+)
 
 # What other sessions see of this one is cut at 63 bytes by PostgreSQL.
 _NAME_BYTES = 63
@@ -313,10 +320,13 @@ def _named(error: psycopg.Error, doing: str) -> JobError:
     said = " ".join(str(error).split()).removesuffix(".")
     code = error.sqlstate or classification.sqlstate_of_connection_failure(said)
     kind = classification.postgres(code)
-    if "certificate" in said.lower() or "SSL" in said:
+    if _TLS_REFUSED.search(said):
         kind = classification.TLS
     message = f"PostgreSQL: could not {doing}: {said}."
-    if kind is None and isinstance(error, psycopg.OperationalError):
+    # The base class itself is libpq's word for an answer that is no PostgreSQL.
+    if kind is None and (
+        isinstance(error, psycopg.OperationalError) or type(error) is psycopg.DatabaseError
+    ):
         kind = classification.UNREACHABLE
     if kind is None:
         return JobError(message, code=code)

@@ -1,11 +1,11 @@
 """The proof: what the source says of each period is what the target says of it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Decimal, localcontext
 
 from etl_sales_target.errors import DataError, Reason
-from etl_sales_target.model import Figures, Period
+from etl_sales_target.model import Batch, Figures, Period
 
 _SHOWN = 5
 
@@ -30,6 +30,22 @@ class ProofError(DataError):
     """Source and target would not be equal."""
 
     reason = Reason.PROOF_FAILED
+
+
+def at_most(rows: int, batches: Iterable[Batch]) -> Iterator[Batch]:
+    """The batches, as long as they hold no more rows than the snapshot counted.
+
+    Raises ProofError at once where they do: a source that never ends must not fill the target.
+    """
+    sent = 0
+    for batch in batches:
+        sent += len(batch)
+        if sent > rows:
+            raise ProofError(
+                f"The source sent more rows than the {rows} that it had counted.",
+                remedy="Nothing was committed. Two queries of one snapshot disagree: ask the DBA.",
+            )
+        yield batch
 
 
 def prove(

@@ -38,6 +38,10 @@ _PERIODS_A_QUERY = 200
 # Firewalls forget connections that are idle: a packet a minute while PostgreSQL is at work.
 _KEEPALIVE_MINUTES = 1
 
+# What the driver has for cancelling in order a call that took too long. It counts from packet to
+# packet: a server that never ends an answer would keep it for ever.
+_CANCEL_SECONDS = 5
+
 # Closing must not wait for a server that no longer answers.
 _CLOSE_TIMEOUT_MILLISECONDS = 3_000
 
@@ -134,7 +138,7 @@ class Source:
 
     def begin_snapshot(self) -> datetime.datetime:
         """From here on all queries see one moment of the source. Returns Oracle's time of it."""
-        with oracle_errors("begin a snapshot"), self._driver.cursor() as cursor:
+        with oracle_errors("begin a snapshot"), self._bounded(), self._driver.cursor() as cursor:
             self._driver.rollback()
             cursor.execute("set transaction read only")
             cursor.execute(
@@ -152,12 +156,12 @@ class Source:
     def digests(self) -> Mapping[Period, Content]:
         """Each period's figures and digest."""
         statement = tables.digests(self._table)
-        with self._query(statement, literal=True) as cursor:
+        with self._query(statement, literal=True) as cursor, self._bounded():
             return tables.read_digests(map(_decimals, cursor))
 
     def figures(self) -> Mapping[Period, Figures]:
         """Each period's rows, non-null counts and sums."""
-        with self._query(tables.figures(self._table, None)) as cursor:
+        with self._query(tables.figures(self._table, None)) as cursor, self._bounded():
             return tables.read_figures(map(_decimals, cursor))
 
     def repeated_ids(self) -> int:
@@ -173,7 +177,7 @@ class Source:
         for group in _groups(periods):
             with self._query(tables.rows(self._table, group)) as cursor:
                 self._require_numbers(cursor)
-                while batch := cursor.fetchmany():
+                while batch := self._fetch(cursor):
                     yield batch
 
     def _require_numbers(self, cursor: oracledb.Cursor) -> None:
@@ -193,8 +197,26 @@ class Source:
         with oracle_errors(f"read {self._name}"), self._driver.cursor() as cursor:
             cursor.arraysize = self._settings.batch_rows
             cursor.outputtypehandler = _numbers_as_text
-            cursor.execute(sql, parameters)
+            with self._bounded():
+                cursor.execute(sql, parameters)
             yield cursor
+
+    def _fetch(self, cursor: oracledb.Cursor) -> Batch:
+        with self._bounded():
+            batch: Batch = cursor.fetchmany()
+            return batch
+
+    @contextlib.contextmanager
+    def _bounded(self) -> Iterator[None]:
+        """Cuts the connection where one call takes longer than the driver should have let it."""
+        seconds = self._settings.call_timeout_seconds + _CANCEL_SECONDS
+        timer = threading.Timer(seconds, traffic.shut_down, [self._sockets])
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
 
     def _compile(self, statement: Select[Any], *, literal: bool) -> tuple[str, dict[str, Any]]:
         how = "literal_binds" if literal else "render_postcompile"
@@ -276,6 +298,11 @@ def oracle_errors(doing: str) -> Iterator[None]:
         raise _named(error.orig, doing) from error.orig
     except oracledb.Error as error:
         raise _named(error, doing) from error
+    except MemoryError as error:
+        raise TemporaryError(
+            f"Oracle: could not {doing}: out of memory.",
+            remedy="Lower ETL_BATCH_ROWS, or give the job more memory.",
+        ) from error
 
 
 def _named(error: oracledb.Error, doing: str) -> JobError:

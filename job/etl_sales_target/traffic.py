@@ -1,5 +1,6 @@
-"""How many bytes a connection's socket has received, as the Linux kernel counts them."""
+"""A connection's socket below its driver: the bytes it has received, and its end by force."""
 
+import contextlib
 import os
 import socket
 import struct
@@ -24,6 +25,16 @@ def bytes_received(descriptors: set[int]) -> int | None:
     """
     counts = [count for count in map(_received, descriptors) if count is not None]
     return sum(counts) if counts else None
+
+
+def shut_down(descriptors: set[int]) -> None:
+    """Ends these connections under whoever waits for them, from any thread."""
+    for descriptor in descriptors:
+        with (
+            contextlib.suppress(OSError),
+            socket.socket(fileno=os.dup(descriptor)) as duplicate,
+        ):
+            duplicate.shutdown(socket.SHUT_RDWR)
 
 
 def _received(descriptor: int) -> int | None:

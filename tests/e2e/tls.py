@@ -44,13 +44,16 @@ class Authority:
     server_file: Path
 
     @classmethod
-    def create(cls, folder: Path, name: str, host: str = LOOPBACK) -> "Authority":
-        """Writes `<name>-ca.crt` and `<name>-server.pem` (key and certificate)."""
+    def create(cls, folder: Path, name: str, host: str = LOOPBACK, *, days: int = 1) -> "Authority":
+        """Writes `<name>-ca.crt` and `<name>-server.pem` (key and certificate).
+
+        The server's certificate is good for `days` from now; a negative number: it has expired.
+        """
         ca_key, server_key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
         ca_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"{name} test authority")])
         server_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
-        ca = _certificate(ca_name, ca_key, ca_name, ca_key, host=None)
-        server = _certificate(server_name, server_key, ca_name, ca_key, host=host)
+        ca = _certificate(ca_name, ca_key, ca_name, ca_key, host=None, days=1)
+        server = _certificate(server_name, server_key, ca_name, ca_key, host=host, days=days)
         authority = cls(folder / f"{name}-ca.crt", folder / f"{name}-server.pem")
         authority.ca_file.write_bytes(ca.public_bytes(Encoding.PEM))
         private = server_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
@@ -71,6 +74,7 @@ def _certificate(
     issuer_key: ec.EllipticCurvePrivateKey,
     *,
     host: str | None,
+    days: int,
 ) -> x509.Certificate:
     now = datetime.datetime.now(datetime.UTC)
     builder = (
@@ -79,8 +83,8 @@ def _certificate(
         .issuer_name(issuer)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(hours=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
+        .not_valid_before(now - datetime.timedelta(days=9))
+        .not_valid_after(now + datetime.timedelta(days=days))
         .add_extension(x509.BasicConstraints(ca=host is None, path_length=None), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .add_extension(

@@ -87,7 +87,11 @@ class Process:
         while (exit_code := self._exit_code()) is None:
             if time.monotonic() > deadline:
                 os.kill(self.pid, signal.SIGKILL)
-                raise HangingError(f"still running after {seconds} s:\n{self.log()}")
+                said = self.log()
+                if self._child:
+                    self._child.wait()
+                self._temporary.cleanup()
+                raise HangingError(f"still running after {seconds} s:\n{said}")
             time.sleep(0.002)
         self.seconds = time.monotonic() - self.started
         stdout = (self._folder / "stdout").read_text(errors="replace")

@@ -189,7 +189,7 @@ class Case:
             return
         failure = result.failure
         assert failure["exit_code"] == result.exit_code
-        assert failure["error"].endswith("."), failure["error"]
+        assert failure["error"].endswith(".") or failure["reason"] == "bug", failure["error"]
         assert "\n" not in failure["error"]
         assert says in failure["error"], failure["error"]
         if reason:

@@ -1,0 +1,101 @@
+"""Servers that are broken or malicious: garbage, endless rows, lengths that no memory holds."""
+
+import contextlib
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from faults.processes import Process
+from faults.proxy import Direction, Link
+from faults.test_network import LONGEST_SECONDS, bytes_of_a_run, proxy_of
+from faults.world import World
+from oracle_standin import calls
+
+DATABASES = ["oracle", "postgres"]
+SHORT_CASES = range(4)
+
+# Address space, of which threads and libraries reserve far more than they use.
+MEMORY_BYTES = 1 << 30
+_LIMIT_AND_START = f"""
+import os, resource, sys
+resource.setrlimit(resource.RLIMIT_AS, [{MEMORY_BYTES}] * 2)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+LIMITED = (sys.executable, "-c", _LIMIT_AND_START)
+
+# A length that says two gigabytes are to come, in the place where each protocol has it.
+HUGE = {"oracle": b"\x7f\xff\xff\xff\x06\x00\x00\x00", "postgres": b"D\x7f\xff\xff\xff"}
+FLOOD_BYTES = 8 << 20
+
+
+def flood(start: bytes, block: bytes) -> Callable[[Link], None]:
+    """Sends this to the job, in place of what the server says, and then nothing."""
+
+    def act(link: Link) -> None:
+        link.freeze()
+        with contextlib.suppress(OSError):
+            link.client.sendall(start)
+            for _ in range(FLOOD_BYTES // len(block)):
+                link.client.sendall(block)
+
+    return act
+
+
+def garble_somewhere(world: World, database: str) -> bool:
+    """One random bit of what a server says is turned over; returns whether it came to pass."""
+    chosen, proxy = world.random, proxy_of(world, database)
+    arguments = chosen.choice([("run",), ("run", "--full")])
+    usual = bytes_of_a_run(world, proxy, arguments)
+    world.edit()
+    case = world.case()
+    garbled = proxy.garble(chosen.randrange(usual[Direction.DOWN]), 1 << chosen.randrange(8))
+    process = world.start(*arguments)
+    result = process.wait(LONGEST_SECONDS)
+
+    # Whatever it was taken for: what is committed is right.
+    case.ended(result, exit_codes={0, 65, 69, 75, 77, 78, 70}, bug_is_allowed=True)
+    return garbled.is_set()
+
+
+@pytest.mark.parametrize("number", SHORT_CASES)
+@pytest.mark.parametrize("database", DATABASES)
+def test_a_garbled_answer_is_never_loaded(world: World, database, number):
+    garble_somewhere(world, database)
+
+
+BLOCKS = {"zeros": b"\0", "ones": b"\xff", "text": b"HTTP/1.1 400 Bad Request\r\n"}
+
+
+@pytest.mark.parametrize("share", [0.0, 0.6], ids=["at the login", "in mid-read"])
+@pytest.mark.parametrize("block", BLOCKS.values(), ids=BLOCKS)
+@pytest.mark.parametrize("database", DATABASES)
+def test_a_flood_of_garbage(world: World, database, block, share):
+    case = world.case()
+    proxy = proxy_of(world, database)
+    usual = bytes_of_a_run(world, proxy, ("run", "--full"))[Direction.DOWN]
+    proxy.at_byte(int(usual * share), flood(HUGE[database], block * 4096), Direction.DOWN)
+
+    process = Process(["run", "--full"], world.environ, prefix=LIMITED)
+
+    case.ended(process.wait(LONGEST_SECONDS), exit_codes={75}, reason="temporary")
+
+
+def test_endless_rows_are_broken_off(world: World, monkeypatch: pytest.MonkeyPatch):
+    """The source counts 2,400 rows and then sends the same ones for ever."""
+    world.edit()
+    case = world.case()
+    honest = calls.Calls._rows
+    sent: dict[int, tuple] = {}
+
+    def endless(self: calls.Calls, cursor: calls.Cursor, most: int) -> tuple:
+        if "target_amount" not in cursor.sql.lower() or most < 100:
+            return honest(self, cursor, most)
+        return sent.setdefault(id(cursor), honest(self, cursor, most))
+
+    monkeypatch.setattr(calls.Calls, "_rows", endless)
+    process = Process(["run", "--full"], world.environ, prefix=LIMITED)
+    result = process.wait(LONGEST_SECONDS)
+    monkeypatch.undo()
+
+    case.ended(result, exit_codes={65}, reason="proof_failed", says="more rows than")
