@@ -61,8 +61,8 @@ format: setup ## Rewrite the code in the project's format
 
 lock: $(VENV)/uv-ready ## Lock the requirements anew (UPGRADE=--upgrade for newer versions)
 	$(COMPILE) requirements/uv.in --output-file requirements/uv.txt
-	$(COMPILE) pyproject.toml --output-file requirements/job.txt
-	$(COMPILE) pyproject.toml requirements/dev.in --output-file requirements/dev.txt
+	$(COMPILE) pyproject.toml --all-extras --output-file requirements/job.txt
+	$(COMPILE) pyproject.toml --all-extras requirements/dev.in --output-file requirements/dev.txt
 	for name in $(ENVIRONMENTS); do \
 		$(COMPILE) requirements/$$name.in --output-file requirements/$$name.txt || exit 1; \
 	done

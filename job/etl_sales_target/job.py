@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
@@ -16,6 +16,7 @@ from etl_sales_target.client_library import DriverMode, choose_mode
 from etl_sales_target.connections import OracleParameters
 from etl_sales_target.errors import JobError, NotFoundError
 from etl_sales_target.ledger import Ledger
+from etl_sales_target.lineage import Lineage
 from etl_sales_target.plan import Plan, Request
 from etl_sales_target.postgres import Postgres
 from etl_sales_target.report import Outcome, Report
@@ -23,6 +24,9 @@ from etl_sales_target.settings import ORACLE_CONNECTION, POSTGRES_CONNECTION, Se
 from etl_sales_target.source import Source, initialise_driver
 from etl_sales_target.target import Target
 from etl_sales_target.verify import Verification, verify
+
+if TYPE_CHECKING:
+    from etl_sales_target.lineage_events import Datasets
 
 log = structlog.get_logger()
 
@@ -40,8 +44,12 @@ def load(
         started_at=datetime.datetime.now(datetime.UTC),
     )
     log.info("run_started", mode=report.mode, source=report.source, target=report.target)
+    lineage: Lineage | None = None
     try:
-        Job.read(settings, run_id).load(request, report)
+        job = Job.read(settings, run_id)
+        lineage = Lineage(settings, job.datasets)
+        lineage.start(report)
+        job.load(request, report)
     except BaseException as error:
         if report.outcome is Outcome.RUNNING:
             report.fail(error)
@@ -50,6 +58,8 @@ def load(
         signals.ignore()
         report.stop_clock()
         delivery.deliver(report, settings, report_file)
+        if lineage is not None:
+            lineage.end(report)
     log.info("run_finished", **report.summary())
     return report
 
@@ -121,6 +131,15 @@ class Job:
             log.warning("failure_not_recorded", error=str(ledger_error))
             return False
         return outcome == Outcome.SUCCEEDED
+
+    def datasets(self) -> "Datasets":
+        """Both tables, as lineage tools name them."""
+        from etl_sales_target.lineage_events import Datasets  # noqa: PLC0415
+
+        settings = self.settings
+        return Datasets.of(
+            settings.source_table, settings.target_table, self.oracle.login, self.postgres
+        )
 
     def preview(self, request: Request) -> Plan:
         """The plan that a load would carry out now. Raises GuardError where it would refuse."""

@@ -1,0 +1,185 @@
+"""OpenLineage's events, as a lineage server receives them."""
+
+import json
+import threading
+import uuid
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Self
+
+import pytest
+
+from etl_sales_target.lineage_events import oracle_address
+from etl_sales_target.tables import COLUMNS
+from integration.conftest import Job, TargetDatabase
+from sources import SourceDatabase
+
+API_KEY = "Osprey-of-the-lineage"
+
+
+class LineageServer:
+    """Takes events as Marquez does, at /api/v1/lineage, and keeps them."""
+
+    def __init__(self) -> None:
+        self.events: list[dict] = []
+        self.authorizations: set[str | None] = set()
+        kept = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                kept.authorizations.add(self.headers["Authorization"])
+                found = self.path == "/api/v1/lineage"
+                if found:
+                    kept.events.append(json.loads(body))
+                self.send_response(201 if found else 404)
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        self._thread = threading.Thread(target=self._server.serve_forever)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+
+@pytest.fixture
+def server() -> Iterator[LineageServer]:
+    with LineageServer() as running:
+        yield running
+
+
+def test_start_and_complete(
+    job: Job, small_source: SourceDatabase, target: TargetDatabase, server: LineageServer
+):
+    result = job("run", OPENLINEAGE_URL=server.url, OPENLINEAGE_NAMESPACE="warehouse")
+
+    assert result.exit_code == 0, result.stderr
+    start, complete = server.events
+    assert [start["eventType"], complete["eventType"]] == ["START", "COMPLETE"]
+    assert start["run"]["runId"] == complete["run"]["runId"]
+    assert uuid.UUID(start["run"]["runId"])
+    assert start["eventTime"] < complete["eventTime"]
+    for event in server.events:
+        assert event["job"]["namespace"] == "warehouse"
+        assert event["job"]["name"] == "etl-sales-target"
+        [source] = event["inputs"]
+        [loaded] = event["outputs"]
+        assert source["namespace"].startswith("oracle://127.0.0.1:")
+        assert source["name"] == "EBS.APPS.KHS_CUSTOMERS_TRX_TARGETS"
+        host, _, database = target.url.rpartition("@")[2].partition("/")
+        assert (loaded["namespace"], loaded["name"]) == (
+            f"postgres://{host}", f"{database}.mb.sales_target",
+        )  # fmt: skip
+        for dataset, column_type in ((source, "NUMBER"), (loaded, "NUMERIC")):
+            fields = dataset["facets"]["schema"]["fields"]
+            assert [field["name"] for field in fields] == list(COLUMNS)
+            assert {field["type"] for field in fields} == {column_type}
+        for column, lineage in loaded["facets"]["columnLineage"]["fields"].items():
+            [origin] = lineage["inputFields"]
+            assert (origin["namespace"], origin["name"], origin["field"]) == (
+                source["namespace"], source["name"], column,
+            )  # fmt: skip
+    assert complete["inputs"][0]["inputFacets"]["inputStatistics"]["rowCount"] == 24
+    statistics = complete["outputs"][0]["outputFacets"]["outputStatistics"]
+    assert statistics["rowCount"] == 24
+    assert statistics["size"] > 24 * 10
+    assert start["outputs"][0].get("outputFacets", {}) == {}
+
+
+def test_fail(job: Job, small_source: SourceDatabase, server: LineageServer):
+    result = job("run", OPENLINEAGE_URL=server.url, ETL_SOURCE_TABLE="APPS.NOSUCH")
+
+    assert result.exit_code == 69
+    start, fail = server.events
+    assert [start["eventType"], fail["eventType"]] == ["START", "FAIL"]
+    message = fail["run"]["facets"]["errorMessage"]["message"]
+    assert message.startswith("not_found: ")
+    assert "ORA-00942" in message
+
+
+def test_the_task_in_airflow_is_the_parent(
+    job: Job, small_source: SourceDatabase, server: LineageServer
+):
+    parent = "01926d00-0000-7000-8000-000000000000"
+    job(
+        "run",
+        OPENLINEAGE_URL=server.url,
+        OPENLINEAGE_PARENT_ID=f"airflow/etl_sales_target.load/{parent}",
+    )
+
+    assert len(server.events) == 2
+    for event in server.events:
+        facet = event["run"]["facets"]["parent"]
+        assert facet["run"]["runId"] == parent
+        assert facet["job"]["namespace"] == "airflow"
+        assert facet["job"]["name"] == "etl_sales_target.load"
+
+
+def test_the_key_may_be_a_file_and_is_never_printed(
+    job: Job, small_source: SourceDatabase, server: LineageServer, tmp_path: Path
+):
+    (tmp_path / "OPENLINEAGE_API_KEY").write_text(API_KEY)
+
+    result = job(
+        "run",
+        OPENLINEAGE_URL=server.url,
+        ETL_CONNECTIONS_DIR=str(tmp_path),
+        ETL_LOG_LEVEL="DEBUG",
+    )
+
+    assert server.authorizations == {f"Bearer {API_KEY}"}
+    assert API_KEY not in result.stdout + result.stderr
+
+
+@pytest.mark.parametrize("path", ["", "/elsewhere/"])
+def test_a_server_that_is_not_there_is_a_warning(
+    job: Job, small_source: SourceDatabase, server: LineageServer, path: str
+):
+    url = server.url + path if path else "http://127.0.0.1:1"
+    result = job("run", OPENLINEAGE_URL=url)
+
+    assert result.exit_code == 0
+    warnings = [event for event in result.events if event["event"] == "lineage_failed"]
+    assert len(warnings) == 2
+    assert server.events == []
+    assert result.events[-1]["event"] == "run_finished"
+
+
+def test_what_loads_nothing_sends_nothing(
+    job: Job, small_source: SourceDatabase, server: LineageServer
+):
+    for arguments in (["run", "--dry-run"], ["check"], ["verify"]):
+        assert job(*arguments, OPENLINEAGE_URL=server.url).exit_code in (0, 65, 69)
+
+    assert server.events == []
+
+
+@pytest.mark.parametrize(
+    ("dsn", "address"),
+    [
+        (
+            (
+                "(DESCRIPTION=(ADDRESS=(PROTOCOL=TCP)(HOST=db.example)(PORT=1526))"
+                "(CONNECT_DATA=(SERVICE_NAME=EBS)))"
+            ),
+            ("db.example", "1526", "EBS"),
+        ),
+        ("(description=(address=(host = a))(connect_data=(sid=X)))", ("a", "1521", "X")),
+        ("db.example:1522/EBS", ("db.example", "1522", "EBS")),
+        ("tcps://db.example/EBS?ssl_server_dn_match=on", ("db.example", "1521", "EBS")),
+        ("db.example", ("db.example", "1521", "db.example")),
+    ],
+)
+def test_the_address_in_a_connect_string(dsn: str, address: tuple[str, str, str]):
+    assert oracle_address(dsn) == address
