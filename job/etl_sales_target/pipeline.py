@@ -21,6 +21,7 @@ from etl_sales_target.target import Target
 log = structlog.get_logger()
 
 
+@signals.prevailing()
 def load(
     postgres: Postgres,
     open_source: Callable[[], Source],

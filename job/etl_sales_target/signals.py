@@ -9,11 +9,29 @@ from etl_sales_target.errors import StoppedError
 
 _STOPPING = (signal.SIGTERM, signal.SIGINT)
 
+_stops: list[StoppedError] = []
+
 
 def raise_on_stop() -> None:
     """From now on the first of these signals raises StoppedError, wherever the process is."""
+    _stops.clear()
     for number in _STOPPING:
         signal.signal(number, _stop)
+
+
+@contextlib.contextmanager
+def prevailing() -> Iterator[None]:
+    """Whatever fails in the block once a stop was raised fails by that stop.
+
+    It may be raised inside a library, whose cleaning up then fails with an error of its own; that
+    one would be tried again.
+    """
+    try:
+        yield
+    except Exception as error:
+        if _stops and error is not _stops[0]:
+            raise _stops[0] from error
+        raise
 
 
 @contextlib.contextmanager
@@ -55,4 +73,6 @@ def ignore() -> None:
 def _stop(number: int, _frame: FrameType | None) -> None:
     # Cleaning up must not be interrupted by an impatient second signal.
     ignore()
-    raise StoppedError(f"Stopped by {signal.Signals(number).name}; nothing was committed.")
+    stop = StoppedError(f"Stopped by {signal.Signals(number).name}; nothing was committed.")
+    _stops.append(stop)
+    raise stop

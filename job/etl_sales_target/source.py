@@ -298,6 +298,10 @@ def oracle_errors(doing: str) -> Iterator[None]:
         raise _named(error.orig, doing) from error.orig
     except oracledb.Error as error:
         raise _named(error, doing) from error
+    except OSError as error:  # The driver lets some of its socket's errors pass as they are.
+        raise TemporaryError(
+            f"Oracle: could not {doing}: {error}.", remedy=classification.UNREACHABLE.remedy
+        ) from error
     except MemoryError as error:
         raise TemporaryError(
             f"Oracle: could not {doing}: out of memory.",

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from faults.proxy import Link
-from faults.world import World
+from faults.world import World, comes_true
 
 SIGNALS = [signal.SIGKILL, signal.SIGTERM, signal.SIGINT]
 COMMANDS = [
@@ -156,6 +156,22 @@ def test_a_stop_during_a_commit_that_fails_is_heard(world: World):
 
     result = process.wait(20)
 
+    assert not case.ended(result, exit_codes={143}, reason="stopped")
+
+
+def test_a_stop_inside_a_library_is_no_other_error(world: World):
+    """The receipts are sent in psycopg's pipeline mode, whose end fails when it is broken off."""
+    world.edit()
+    case = world.case()
+    world.postgres_proxy.at_text(b"INSERT INTO mb.etl_sales_target_receipts", Link.freeze)
+    process = world.start("run", "--full", ETL_RETRY_SECONDS="60", ETL_CALL_TIMEOUT_SECONDS="60")
+    assert comes_true(lambda: "proof_passed" in process.log())
+    time.sleep(0.3)
+    world.postgres_proxy.refuse_new()
+
+    process.signal(signal.SIGTERM)
+
+    result = process.wait(20)
     assert not case.ended(result, exit_codes={143}, reason="stopped")
 
 

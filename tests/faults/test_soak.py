@@ -1,0 +1,129 @@
+"""The long part: random cases until the time is over, a run a second, and twenty million rows.
+
+`make soak MINUTES=20` runs it; FAULT_SEED repeats what a seed chose.
+"""
+
+import json
+import os
+import random
+import sys
+import time
+from collections import Counter
+
+import pytest
+
+from databases import fill_source
+from faults.conftest import SEED
+from faults.processes import Process
+from faults.test_hostile import DATABASES, LIMITED, garble_somewhere
+from faults.test_killed import kill_somewhere
+from faults.test_network import ACTIONS, cut_somewhere
+from faults.test_races import ended_as_one_of_many
+from faults.world import World
+
+MINUTES = float(os.environ.get("SOAK_MINUTES", "0"))
+ROWS = int(os.environ.get("SOAK_ROWS", "20000000"))
+PERIODS = 240
+
+# Resident; besides, the address space is limited as for a hostile server.
+LARGEST_RESIDENT_BYTES = 128 << 20
+
+pytestmark = pytest.mark.skipif(not MINUTES, reason="`make soak MINUTES=20` runs it")
+
+
+def random_case(world: World) -> str:
+    """One case of a random kind; returns what it was."""
+    kind = world.random.choices(["kill", "cut", "garble", "race"], [6, 3, 1, 1])[0]
+    if kind == "kill":
+        return f"killed after {kill_somewhere(world)}"
+    if kind == "race":
+        return f"{_race(world)} of several runs at once loaded"
+    database = world.random.choice(DATABASES)
+    if kind == "garble":
+        harm = garble_somewhere(world, database)
+        return f"{database} {'garbled' if harm else 'not reached'}"
+    action = world.random.choice(list(ACTIONS))
+    harm = cut_somewhere(world, database, action)
+    return f"{database} {action if harm else 'not reached'}"
+
+
+def _race(world: World) -> int:
+    world.edit()
+    case = world.case()
+    number = world.random.randint(2, 5)
+    processes = [world.start("run", "--full") for _ in range(number)]
+    loaded = [
+        result
+        for result in [world.heard(process.wait()) for process in processes]
+        if ended_as_one_of_many(result)
+    ]
+    case.ended(loaded[0], exit_codes={0})
+    return len(loaded)
+
+
+def test_random_cases_until_the_time_is_over(world: World, capfd: pytest.CaptureFixture[str]):
+    deadline = time.monotonic() + MINUTES * 60
+    found: Counter[str] = Counter()
+    number = 0
+    try:
+        while time.monotonic() < deadline:
+            world.random = random.Random(f"{SEED}/{number}")
+            found[random_case(world)] += 1
+            number += 1
+    finally:
+        lines = [f"seed {SEED}: {number} cases passed", *map(_line, sorted(found.items()))]
+        say(capfd, *lines)
+
+
+def _line(found: tuple[str, int]) -> str:
+    return f"{found[1]:6} {found[0]}"
+
+
+def say(capfd: pytest.CaptureFixture[str], *lines: str) -> None:
+    """To whoever waits for the end of a soak."""
+    with capfd.disabled():
+        sys.stdout.write("\n" + "\n".join(lines) + "\n")
+
+
+def test_a_run_a_second_leaves_no_growth(world: World, capfd: pytest.CaptureFixture[str]):
+    deadline = time.monotonic() + MINUTES * 60 / 2
+    peaks, sizes = [], []
+    while time.monotonic() < deadline:
+        start = time.monotonic()
+        world.edit()
+        result = world.run("run", ETL_CALL_TIMEOUT_SECONDS="60")
+        assert result.exit_code == 0, result.stderr
+        peaks.append(result.event("run_finished")["peak_memory_bytes"])
+        ((size,),) = world.target.query("SELECT pg_total_relation_size('mb.sales_target')")
+        sizes.append(size)
+        time.sleep(max(0, start + 1 - time.monotonic()))
+
+    assert world.target.rows() == world.source.rows()
+    world.assert_nothing_left()
+    third = len(peaks) // 3
+    say(
+        capfd,
+        f"{len(peaks)} runs; memory {max(peaks[:third])} then {max(peaks[-third:])} bytes;"
+        f" the table {max(sizes[:third])} then {max(sizes[-third:])} bytes",
+    )
+    assert max(peaks[-third:]) < 1.05 * max(peaks[:third])
+    assert max(sizes[-third:]) < 1.5 * max(sizes[:third])
+
+
+def test_twenty_million_rows_in_little_memory(world: World, capfd: pytest.CaptureFixture[str]):
+    world.source.execute("DELETE FROM {table}")
+    fill_source(world.source.database_url, ROWS, PERIODS)
+    environ = world.environ | {
+        "ETL_BATCH_ROWS": "10000",
+        "ETL_CALL_TIMEOUT_SECONDS": "3600",
+        "ETL_MAX_SHRINK_PERCENT": "100",
+    }
+
+    result = Process(["run"], environ, prefix=LIMITED).wait(3600)
+
+    assert result.exit_code == 0, result.stderr
+    finished = result.event("run_finished")
+    figures = ("rows_copied", "rows_per_second", "seconds", "peak_memory_bytes", "phase_seconds")
+    say(capfd, json.dumps({name: finished[name] for name in figures}))
+    assert finished["rows_target"] == ROWS
+    assert finished["peak_memory_bytes"] < LARGEST_RESIDENT_BYTES
