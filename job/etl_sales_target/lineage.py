@@ -23,7 +23,7 @@ log = structlog.get_logger()
 
 _URL = "OPENLINEAGE_URL"
 _ENDPOINT = "OPENLINEAGE_ENDPOINT"
-_API_KEY = "OPENLINEAGE_API_KEY"
+API_KEY = "OPENLINEAGE_API_KEY"
 
 # A server that hangs holds a run up for twice this at its start, and again at its end.
 _TRANSPORT = {"timeout": 5, "retry": {"total": 1}}
@@ -59,7 +59,7 @@ class Lineage:
         from openlineage.client import OpenLineageClient  # noqa: PLC0415
         from openlineage.client.transport.http import HttpConfig, HttpTransport  # noqa: PLC0415
 
-        key = connections.load_secret(_API_KEY, os.environ, self._settings.connections_dir)
+        key = connections.load_secret(API_KEY, os.environ, self._settings.connections_dir)
         logs.hide([key])
         config = {**_TRANSPORT, "url": os.environ[_URL]}
         if key:
@@ -75,4 +75,4 @@ class Lineage:
             remedy = "Install etl-sales-target[lineage]; the image has it."
             log.warning("lineage_failed", error=str(error), remedy=remedy)
         except Exception as error:  # noqa: BLE001 - whatever a transport raises
-            log.warning("lineage_failed", error=str(error), remedy=f"See {_URL} and {_API_KEY}.")
+            log.warning("lineage_failed", error=str(error), remedy=f"See {_URL} and {API_KEY}.")

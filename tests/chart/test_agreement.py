@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from chart.rendering import CHART, CONNECTIONS, PROJECT, needs_helm, render
-from etl_sales_target import errors
+from etl_sales_target import errors, lineage
 from etl_sales_target.settings import (
     ORACLE_CONNECTION,
     POSTGRES_CONNECTION,
@@ -80,8 +80,9 @@ def test_every_setting_arrives_in_the_job(read: Read):
 
 @needs_helm
 def test_the_secrets_keys_are_what_the_job_reads():
-    keys = {ORACLE_CONNECTION, POSTGRES_CONNECTION, PUSHGATEWAY_PASSWORD}
-    manifests = render({"connections": {**CONNECTIONS, "pushgatewayPassword": "p"}})
+    keys = {ORACLE_CONNECTION, POSTGRES_CONNECTION, PUSHGATEWAY_PASSWORD, lineage.API_KEY}
+    secrets = {"pushgatewayPassword": "p", "openLineageApiKey": "k"}
+    manifests = render({"connections": {**CONNECTIONS, **secrets}})
     assert manifests.one("Secret")["data"].keys() == keys
     items = manifests.pod["spec"]["volumes"][0]["secret"]["items"]
     assert {item["key"] for item in items} == {item["path"] for item in items} == keys

@@ -94,6 +94,8 @@ spec:
             path: AIRFLOW_CONN_POSTGRES_CONN_ID
           - key: ETL_PUSHGATEWAY_PASSWORD
             path: ETL_PUSHGATEWAY_PASSWORD
+          - key: OPENLINEAGE_API_KEY
+            path: OPENLINEAGE_API_KEY
     - name: tmp
       emptyDir:
         sizeLimit: {{ .Values.tmpSizeLimit }}

@@ -1,0 +1,43 @@
+"""The OpenLineage server: its address in the settings, its port open, its key a secret."""
+
+import pytest
+
+from chart.rendering import CONNECTIONS, HelmError, needs_helm, render
+
+pytestmark = needs_helm
+
+
+def test_none_unless_asked_for():
+    manifests = render()
+    assert not any("LINEAGE" in name for name in manifests.one("ConfigMap")["data"])
+    assert len(manifests.one("NetworkPolicy")["spec"]["egress"]) == 3
+
+
+def test_address_and_way_there():
+    peers = [{"namespaceSelector": {}}]
+    manifests = render(
+        {
+            "openLineage": {"url": "http://marquez.lineage:5000", "namespace": "warehouse"},
+            "networkPolicy": {"openLineage": {"to": peers}},
+        }
+    )
+    data = manifests.one("ConfigMap")["data"]
+    assert data["OPENLINEAGE_URL"] == "http://marquez.lineage:5000"
+    assert data["OPENLINEAGE_NAMESPACE"] == "warehouse"
+    assert manifests.one("NetworkPolicy")["spec"]["egress"][-1] == {
+        "ports": [{"port": 5000, "protocol": "TCP"}],
+        "to": peers,
+    }
+
+
+def test_the_key_stays_a_secret():
+    connections = {**CONNECTIONS, "openLineageApiKey": "Osprey-of-the-lineage"}
+    manifests = render({"connections": connections, "openLineage": {"url": "https://l.example"}})
+    assert "OPENLINEAGE_API_KEY" in manifests.one("Secret")["data"]
+    assert "OPENLINEAGE_API_KEY" not in manifests.one("ConfigMap")["data"]
+    assert manifests.one("NetworkPolicy")["spec"]["egress"][-1]["ports"][0]["port"] == 443
+
+
+def test_a_password_in_its_address_is_refused():
+    with pytest.raises(HelmError, match="schema"):
+        render({"openLineage": {"url": "http://u:p@marquez:5000"}})
