@@ -41,7 +41,8 @@ class Process:
         self._folder = Path(self._temporary.name)
         self._work = self._folder / "work"
         self._work.mkdir()
-        environ = {**environ, "TMPDIR": str(self._work), "HOME": str(self._work)}
+        work = str(self._work)
+        environ = {**environ, "TMPDIR": work, "HOME": work, "PYTHONPATH": str(_JOB)}
         self.started = time.monotonic()
         self.seconds = 0.0
         self._child: subprocess.Popen[bytes] | None = None

@@ -22,7 +22,7 @@ LOADS_COMMIT = 2
 
 
 def kill_somewhere(world: World) -> str:
-    """One random kill of one random command; returns what it had logged last."""
+    """One random kill of one random command; returns which, and what it had logged before."""
     chosen = world.random
     arguments, number = chosen.choice(COMMANDS), chosen.choice(SIGNALS)
     cold = chosen.random() < 0.1
@@ -38,7 +38,8 @@ def kill_somewhere(world: World) -> str:
     stopped = {-number} if number is signal.SIGKILL or not result.stderr else {143}
     committed = case.ended(result, exit_codes=stopped | {0})
     assert not (committed and result.exit_code == 143)
-    return result.events[-1]["event"] if result.events else "nothing"
+    reached = [event["event"] for event in result.events if event["event"] != "run_failed"]
+    return f"{number.name} after {reached[-1] if reached else 'its start'}"
 
 
 def _seconds(world: World, arguments: tuple[str, ...], *, cold: bool) -> float:

@@ -35,7 +35,7 @@ def random_case(world: World) -> str:
     """One case of a random kind; returns what it was."""
     kind = world.random.choices(["kill", "cut", "garble", "race"], [6, 3, 1, 1])[0]
     if kind == "kill":
-        return f"killed after {kill_somewhere(world)}"
+        return kill_somewhere(world)
     if kind == "race":
         return f"{_race(world)} of several runs at once loaded"
     database = world.random.choice(DATABASES)

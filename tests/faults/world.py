@@ -76,17 +76,18 @@ class World:
         assert self.target.rows() == self.source.rows()
 
     def edit(self) -> None:
-        """Somebody changes, deletes and adds some rows in one to three periods of the source."""
+        """Somebody changes, deletes and adds some rows in one to three periods, in one commit."""
         months = self.random.sample(range(1, PERIODS + 1), self.random.randint(1, 3))
         chosen = ", ".join(map(str, months))
         digit = self.random.randrange(7)
         self._last_id += 1
+        new = f"{self._last_id}, {digit}, {months[0]}, 2024, {self.random.randrange(1000)}"
         self.source.execute(
-            f"UPDATE {{table}} SET target_amount = target_amount + 0.01"
-            f" WHERE target_month IN ({chosen}) AND product_id = {digit}"
+            "UPDATE {table} SET target_amount = target_amount + 0.01"
+            f" WHERE target_month IN ({chosen}) AND product_id = {digit};"
+            f"DELETE FROM {{table}} WHERE id = {self._last_id - 20};"
+            f"INSERT INTO {{table}} VALUES ({new})"
         )
-        self.source.execute(f"DELETE FROM {{table}} WHERE id = {self._last_id - 20}")
-        self.source.insert([(self._last_id, digit, months[0], 2024, self.random.randrange(1000))])
 
     def start(self, *arguments: str, cold: bool = False, **environ: str) -> Process:
         """The command, running."""
