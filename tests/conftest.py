@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from itertools import count
 
 import pytest
+import structlog
 from hypothesis import settings
 
 from embedded_postgres import EmbeddedPostgres, unwind_on_sigterm
@@ -28,6 +29,13 @@ def pytest_configure() -> None:
     for name in filter(_OUTSIDE.fullmatch, list(os.environ)):
         del os.environ[name]
     unwind_on_sigterm()
+
+
+@pytest.fixture(autouse=True)
+def _log_as_before() -> Iterator[None]:
+    """What a test that loads in its own process set up is no matter of the next one."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

@@ -1,9 +1,11 @@
 """The process's memory: its high-water mark, and the limit that the kernel would enforce."""
 
-import resource
+import re
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
+_STATUS = Path("/proc/self/status")
+_HIGH_WATER_MARK = re.compile(r"^VmHWM:\s+([0-9]+) kB$", re.MULTILINE)
 _PROC = Path("/proc/self/cgroup")
 _CGROUPS = Path("/sys/fs/cgroup")
 
@@ -11,9 +13,16 @@ _CGROUPS = Path("/sys/fs/cgroup")
 _NO_LIMIT = 1 << 62
 
 
-def peak_bytes() -> int:
-    """The most resident memory so far (Linux counts it in KiB)."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+def peak_bytes(status: Path = _STATUS) -> int:
+    """The most resident memory so far.
+
+    getrusage() would also count what the process was before it became this program.
+    """
+    try:
+        found = _HIGH_WATER_MARK.search(status.read_text(encoding="ascii", errors="replace"))
+    except OSError:
+        found = None
+    return int(found[1]) * 1024 if found else 0
 
 
 def limit_bytes(proc: Path = _PROC, cgroups: Path = _CGROUPS) -> int | None:

@@ -1,5 +1,7 @@
 """The memory limit, from cgroup trees as kernels show them."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -57,3 +59,16 @@ def test_the_peak_grows_with_what_is_used():
     held[:: 1 << 12] = b"x" * len(held[:: 1 << 12])
 
     assert memory.peak_bytes() >= before + 8 * MIB
+
+
+def test_the_peak_is_that_of_this_program_and_not_of_its_parent():
+    ballast = bytearray(b"x") * (300 * MIB)
+    program = "from etl_sales_target import memory; print(memory.peak_bytes())"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    del ballast
+
+    assert 5 * MIB < int(done.stdout) < 100 * MIB
+
+
+def test_without_a_status_file_nothing_is_claimed(tmp_path: Path):
+    assert memory.peak_bytes(tmp_path / "none") == 0
