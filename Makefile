@@ -8,7 +8,7 @@ BENCH_OPTIONS ?=
 VENV := .venv
 # Each has a requirements file and a .venv of this name; plain `airflow` is the newest.
 AIRFLOWS := airflow airflow-2
-ENVIRONMENTS := $(AIRFLOWS) bench
+ENVIRONMENTS := $(AIRFLOWS) bench audit
 UV := $(VENV)/bin/uv
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 \
 	--generate-hashes --no-header --no-emit-index-url $(UPGRADE)
@@ -26,12 +26,16 @@ TAG := $(VERSION)$(if $(filter thin,$(TARGET)),-thin)
 INDEX := $(firstword $(foreach name,UV_DEFAULT_INDEX UV_INDEX_URL PIP_INDEX_URL,$(if $($(name)),$(name))))
 CA_BUNDLE ?= $(firstword $(SSL_CERT_FILE) $(wildcard /etc/ssl/certs/ca-certificates.crt))
 
+# What the image holds, what builds and tests it.
+AUDITED := job uv dev
+MINUTES ?= 20
+
 COMPOSE = TAG=$(VERSION)-thin $(DOCKER) compose --file docker/compose.yaml
 comma := ,
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo databases test lint format lock bench chart-table airflow-test image compose-demo test-oracle e2e clean $(AIRFLOWS:%=test-%)
+.PHONY: help setup demo databases test lint format lock bench chart-table airflow-test image compose-demo test-oracle e2e soak audit clean $(AIRFLOWS:%=test-%)
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -105,6 +109,14 @@ test-oracle: setup ## Run the integration tests against a real Oracle (pulls an 
 
 e2e: setup $(AIRFLOWS:%=.venv-%/ready) ## Run the tests that need Docker or a cluster (DOCKER_HOST, KUBECONFIG)
 	$(VENV)/bin/pytest tests/e2e
+
+soak: setup ## Try random faults for MINUTES=20, half as long a run a second, then SOAK_ROWS=20000000 rows
+	SOAK_MINUTES=$(MINUTES) $(VENV)/bin/pytest -p no:randomly tests/faults/test_soak.py
+
+audit: .venv-audit/ready ## Look up known vulnerabilities of all that is locked (asks an advisory service)
+	for file in $(AUDITED:%=requirements/%.txt); do \
+		.venv-audit/bin/pip-audit --strict --disable-pip --require-hashes --requirement $$file || exit 1; \
+	done
 
 clean: ## Remove the environments and all caches
 	rm -rf $(VENV) $(ENVIRONMENTS:%=.venv-%) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
