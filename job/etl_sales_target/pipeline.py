@@ -143,6 +143,7 @@ def _reload(source: Source, target: Target, plan: Plan, report: Report) -> None:
         seconds = time.monotonic() - start
         report.rows_per_second = round(report.rows_copied / seconds) if seconds else 0
     with phase(report, "proof"):
+        target.analyze()
         prove(
             plan.expected(),
             target.figures(plan.periods),

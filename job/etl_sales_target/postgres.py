@@ -65,12 +65,9 @@ _COLUMN_TYPES = text("""
 
 _HAS_PRIVILEGE = text("SELECT has_table_privilege(to_regclass(:table), :privilege)")
 
-# Room for the proof to add up all periods in one pass: about a table without statistics the
-# planner thinks that it needs 11 MB, and with less would sort all rows on disk first.
 # No timeout that a load could trip; and the server, too, notices within about a minute that this
 # client or the network is gone, and gives its lock back. Older servers lack some of these.
 _TRANSACTION_SETTINGS = {
-    "work_mem": "16MB",
     "statement_timeout": "0",
     "idle_in_transaction_session_timeout": "0",
     "transaction_timeout": "0",
@@ -218,14 +215,18 @@ class Postgres:
         with _errors("roll back"):
             self._connection.rollback()
 
+    def analyze(self, table: Table) -> None:
+        """Refreshes the planner's statistics; the rows of this transaction count."""
+        self.execute(text(f"ANALYZE {self.name_of(table)}"))
+
     def vacuum(self, table: Table) -> None:
-        """Returns the room of the deleted rows and refreshes the planner's statistics.
+        """Returns the room of the deleted rows.
 
         TRUNCATE false: shortening the file would take a lock that readers feel.
         """
         with _errors(f"vacuum {table}"):
             self._driver.autocommit = True
-            statement = f"VACUUM (ANALYZE, TRUNCATE false) {self.name_of(table)}"
+            statement = f"VACUUM (TRUNCATE false) {self.name_of(table)}"
             self._driver.execute(statement.encode())
 
 

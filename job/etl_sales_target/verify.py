@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from sqlalchemy import Select, Table, func, over, select, text
+from sqlalchemy import Select, Table, func, over, select
 from sqlalchemy.schema import CreateTable
 
 from etl_sales_target import tables
@@ -98,7 +98,7 @@ def _compare_rows(
     postgres.execute(CreateTable(source_rows))
     with Progress(total=total) as progress, closing(source.batches(None)) as batches:
         postgres.copy(source_rows, batches, progress.add)
-    postgres.execute(text(f"ANALYZE {postgres.name_of(source_rows)}"))
+    postgres.analyze(source_rows)
     return (
         _difference(postgres, source_rows, target.table),
         _difference(postgres, target.table, source_rows),
