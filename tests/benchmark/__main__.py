@@ -9,7 +9,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from benchmark import figures, table
+from benchmark import figures, machine, table
 from benchmark.process import Usage
 from benchmark.stage import Stage, stage
 from benchmark.table import Conditions, Samples
@@ -28,6 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add("--repeats", type=int, default=3, help="rounds that count")
     options = parser.parse_args(arguments)
     unwind_on_sigterm()
+    print(machine.as_text(), flush=True)
     found: dict[Conditions, Samples] = {}
     for rows in options.rows:
         _say(f"{rows:,} rows: filling the source.")
@@ -68,6 +69,7 @@ def _rounds(
 
 
 def _print(found: dict[Conditions, Samples], starts: Sequence[Usage]) -> None:
+    print()
     print(table.as_text(found))
     print()
     print(figures.as_text(found, starts))
