@@ -219,7 +219,8 @@ def execute(arguments: Sequence[str]) -> int:
     logs.configure()
     signals.raise_on_stop()
     try:
-        result = cli.main(list(arguments), prog_name="etl-sales-target", standalone_mode=False)
+        with signals.prevailing():
+            result = cli.main(list(arguments), prog_name="etl-sales-target", standalone_mode=False)
     except click.UsageError as error:
         error.show()
         termination.say(f"usage: {error.format_message()}")

@@ -106,6 +106,7 @@ class Job:
             # Only the commit's answer was lost, or a signal came just after it.
             report.succeed()
 
+    @signals.prevailing()
     def _attempt(self, request: Request, report: Report, number: int) -> None:
         before = dataclasses.replace(report)
         if number > 1:

@@ -21,7 +21,6 @@ from etl_sales_target.target import Target
 log = structlog.get_logger()
 
 
-@signals.prevailing()
 def load(
     postgres: Postgres,
     open_source: Callable[[], Source],

@@ -12,11 +12,10 @@ from itertools import count
 import pytest
 
 from embedded_postgres import EmbeddedPostgres
+from faults.observer import observed_source, observed_target
 from faults.proxy import Proxy
 from faults.world import World
-from integration.conftest import TargetDatabase
 from oracle_standin import OracleStandin
-from sources import StandinSource
 
 SEED = int(os.environ.get("FAULT_SEED", "20240229"))
 
@@ -42,8 +41,8 @@ def make_world(
     stack.callback(server.drop_database, target_name)
     standin = stack.enter_context(OracleStandin(source_url, password="s3cret-of-oracle"))
     made = World(
-        source=StandinSource(standin, source_url),
-        target=TargetDatabase(target_url),
+        source=stack.enter_context(observed_source(standin, source_url)),
+        target=stack.enter_context(observed_target(target_url)),
         standin=standin,
         oracle_proxy=stack.enter_context(Proxy(standin.port)),
         postgres_proxy=stack.enter_context(Proxy(server.port)),

@@ -55,7 +55,7 @@ def test_odd_rows_arrive_as_they_are(world: World, rows):
     replace_all(world, rows)
     case = world.case()
 
-    result = world.run("run", "--allow-shrink", ETL_CALL_TIMEOUT_SECONDS="30")
+    result = world.run("run", "--allow-shrink")
 
     assert case.ended(result, exit_codes={0})
 

@@ -9,11 +9,11 @@ import pytest
 from faults.processes import Process
 from faults.proxy import Direction, Link
 from faults.test_network import LONGEST_SECONDS, bytes_of_a_run, proxy_of
-from faults.world import World
+from faults.world import IMPATIENT, World
 from oracle_standin import calls
 
 DATABASES = ["oracle", "postgres"]
-SHORT_CASES = range(4)
+SHORT_CASES = range(3)
 
 # Address space, of which threads and libraries reserve far more than they use.
 MEMORY_BYTES = 1 << 30
@@ -50,8 +50,7 @@ def garble_somewhere(world: World, database: str) -> bool:
     world.edit()
     case = world.case()
     garbled = proxy.garble(chosen.randrange(usual[Direction.DOWN]), 1 << chosen.randrange(8))
-    process = world.start(*arguments)
-    result = process.wait(LONGEST_SECONDS)
+    result = world.start(*arguments, **IMPATIENT).wait(LONGEST_SECONDS)
 
     # Whatever it was taken for: what is committed is right.
     case.ended(result, exit_codes={0, 65, 69, 75, 77, 78, 70}, bug_is_allowed=True)
@@ -76,7 +75,7 @@ def test_a_flood_of_garbage(world: World, database, block, share):
     usual = bytes_of_a_run(world, proxy, ("run", "--full"))[Direction.DOWN]
     proxy.at_byte(int(usual * share), flood(HUGE[database], block * 4096), Direction.DOWN)
 
-    process = Process(["run", "--full"], world.environ, prefix=LIMITED)
+    process = Process(["run", "--full"], world.environ | IMPATIENT, prefix=LIMITED)
 
     case.ended(process.wait(LONGEST_SECONDS), exit_codes={75}, reason="temporary")
 

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from faults.proxy import Link
-from faults.world import World, comes_true
+from faults.world import IMPATIENT, World, comes_true
 
 SIGNALS = [signal.SIGKILL, signal.SIGTERM, signal.SIGINT]
 COMMANDS = [
@@ -76,7 +76,7 @@ def test_a_commit_whose_answer_is_lost(world: World, cut):
     case = world.case()
     lost = world.postgres_proxy.answer_of(b"COMMIT", cut, nth=LOADS_COMMIT)
 
-    result = world.run("run")
+    result = world.run("run", **IMPATIENT)
 
     assert lost.is_set()
     assert case.ended(result, exit_codes={0})
@@ -165,7 +165,7 @@ def test_a_stop_inside_a_library_is_no_other_error(world: World):
     world.edit()
     case = world.case()
     world.postgres_proxy.at_text(b"INSERT INTO mb.etl_sales_target_receipts", Link.freeze)
-    process = world.start("run", "--full", ETL_RETRY_SECONDS="60", ETL_CALL_TIMEOUT_SECONDS="60")
+    process = world.start("run", "--full", ETL_RETRY_SECONDS="60")
     assert comes_true(lambda: "proof_passed" in process.log())
     time.sleep(0.3)
     world.postgres_proxy.refuse_new()
@@ -174,6 +174,19 @@ def test_a_stop_inside_a_library_is_no_other_error(world: World):
 
     result = process.wait(20)
     assert not case.ended(result, exit_codes={143}, reason="stopped")
+
+
+def test_a_stop_during_the_connecting_is_no_other_error(world: World):
+    """SQLAlchemy rolls back what the stop broke off, and that fails."""
+    case = world.case()
+    world.postgres_proxy.at_text(b"pg_catalog.version()", Link.freeze)
+    process = world.start("run", "--full", ETL_RETRY_SECONDS="60")
+    assert comes_true(lambda: world.postgres_proxy.open_links == 1)
+    time.sleep(0.3)
+
+    process.signal(signal.SIGTERM)
+
+    assert not case.ended(process.wait(20), exit_codes={143}, reason="stopped")
 
 
 def test_a_stop_during_the_vacuum_does_not_undo_the_success(world: World):
@@ -186,7 +199,7 @@ def test_a_stop_during_the_vacuum_does_not_undo_the_success(world: World):
         go_on.wait(10)
 
     world.postgres_proxy.at_text(b"VACUUM", wait)
-    process = world.start("run", ETL_CALL_TIMEOUT_SECONDS="60")
+    process = world.start("run")
     assert reached.wait(30)
     process.signal(signal.SIGTERM)
 

@@ -13,9 +13,10 @@ import pytest
 
 from embedded_postgres import EmbeddedPostgres
 from faults.conftest import make_world
+from faults.observer import observed_target
 from faults.proxy import Link
 from faults.test_network import LONGEST_SECONDS
-from faults.world import ROWS, World, comes_true
+from faults.world import IMPATIENT, ROWS, World, comes_true
 from integration.conftest import TargetDatabase
 
 CONNECTIONS = 12
@@ -66,7 +67,7 @@ def test_a_restart_is_survived_by_trying_again(world: World, server: EmbeddedPos
     case = world.case()
     in_mid_copy(world, server.restart)
 
-    result = world.run("run", "--full", ETL_RETRY_SECONDS="30", ETL_CALL_TIMEOUT_SECONDS="10")
+    result = world.run("run", "--full", ETL_RETRY_SECONDS="30")
 
     assert case.ended(result, exit_codes={0})
     assert result.event("run_finished")["retries"] >= 1
@@ -103,7 +104,7 @@ def test_a_server_process_that_stands_still(world: World, text):
         stopped.append(pid)
 
     sprung = world.postgres_proxy.at_text(text, stop)
-    process = world.start("run", "--full")
+    process = world.start("run", "--full", **IMPATIENT)
     try:
         result = process.wait(LONGEST_SECONDS)
     finally:
@@ -113,7 +114,7 @@ def test_a_server_process_that_stands_still(world: World, text):
     assert sprung.is_set()
     case.ended(
         result, exit_codes={75}, reason="temporary",
-        says="did not answer within 2 s (ETL_CALL_TIMEOUT_SECONDS)",
+        says="did not answer within 1 s (ETL_CALL_TIMEOUT_SECONDS)",
     )  # fmt: skip
 
 
@@ -150,7 +151,7 @@ def test_a_lock_that_is_given_back_in_time_is_waited_for(world: World):
     case = world.case()
     with psycopg.connect(world.target.url) as other:
         other.execute("LOCK TABLE mb.sales_target IN ROW EXCLUSIVE MODE")
-        process = world.start("run", ETL_CALL_TIMEOUT_SECONDS="20")
+        process = world.start("run")
         waiting = "SELECT 1 FROM pg_locks WHERE NOT granted"
         assert comes_true(lambda: world.target.query(waiting) != [])
 
@@ -185,17 +186,18 @@ def test_the_disk_is_full(
             connection.execute(f"CREATE TABLESPACE small LOCATION '{disk}'".encode())
             connection.execute(f"CREATE DATABASE {database} TABLESPACE small".encode())
         try:
-            _fill_up(world, server.url(database), disk)
+            with observed_target(server.url(database)) as target:
+                _fill_up(world, target, disk)
         finally:
             server.drop_database(database)
             with psycopg.connect(server.url(), autocommit=True) as connection:
                 connection.execute("DROP TABLESPACE small")
 
 
-def _fill_up(world: World, url: str, disk: Path) -> None:
+def _fill_up(world: World, target: TargetDatabase, disk: Path) -> None:
     other = World(
         source=world.source,
-        target=TargetDatabase(url),
+        target=target,
         standin=world.standin,
         oracle_proxy=world.oracle_proxy,
         postgres_proxy=world.postgres_proxy,

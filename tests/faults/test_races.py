@@ -56,7 +56,7 @@ def test_a_load_beside_a_load_is_told_who_loads(world: World, beside):
     world.edit()
     case = world.case()
     reached, go_on = held_before_its_commit(world)
-    first = world.start("run", ETL_CALL_TIMEOUT_SECONDS="60")
+    first = world.start("run")
     assert reached.wait(30)
 
     second = world.run(*beside)
@@ -73,16 +73,16 @@ def test_what_only_reads_runs_beside_a_load(world: World, command):
     world.edit()
     case = world.case()
     reached, go_on = held_before_its_commit(world)
-    first = world.start("run", ETL_CALL_TIMEOUT_SECONDS="60")
+    first = world.start("run")
     assert reached.wait(30)
 
-    reading = world.run(*command, ETL_CALL_TIMEOUT_SECONDS="60")
+    reading = world.run(*command)
     go_on.set()
 
     # The load is not there yet: verify says so, and nothing waits for it.
     assert reading.exit_code == (65 if command[0] == "verify" else 0), reading.stderr
     assert case.ended(first.wait(), exit_codes={0})
-    assert world.run(*command, ETL_CALL_TIMEOUT_SECONDS="60").exit_code == 0
+    assert world.run(*command).exit_code == 0
 
 
 def test_readers_see_the_old_or_the_new_rows_and_never_wait(world: World):
@@ -108,7 +108,7 @@ def test_readers_see_the_old_or_the_new_rows_and_never_wait(world: World):
     for reader in readers:
         reader.start()
     reached, go_on = held_before_its_commit(world)
-    process = world.start("run", "--full", ETL_CALL_TIMEOUT_SECONDS="60")
+    process = world.start("run", "--full")
     assert reached.wait(60)
     looked = len(waits)
     assert comes_true(lambda: len(waits) > looked + 100)  # while the load holds all its locks
@@ -131,7 +131,7 @@ def test_a_writer_of_the_target_waits_and_its_rows_are_found(world: World):
     world.edit()
     case = world.case()
     reached, go_on = held_before_its_commit(world)
-    process = world.start("run", ETL_CALL_TIMEOUT_SECONDS="60")
+    process = world.start("run")
     assert reached.wait(30)
     insert = "INSERT INTO mb.sales_target VALUES (-1, -1, 1, 2024, -1)"
     writer = threading.Thread(target=world.target.execute, args=[insert])
@@ -179,7 +179,7 @@ def test_a_killed_run_beside_one_that_waits(world: World):
     world.edit()
     case = world.case()
     reached, go_on = held_before_its_commit(world)
-    first = world.start("run", ETL_CALL_TIMEOUT_SECONDS="60")
+    first = world.start("run")
     assert reached.wait(30)
     first.signal(signal.SIGKILL)
     killed = first.wait()

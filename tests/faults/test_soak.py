@@ -91,7 +91,7 @@ def test_a_run_a_second_leaves_no_growth(world: World, capfd: pytest.CaptureFixt
     while time.monotonic() < deadline:
         start = time.monotonic()
         world.edit()
-        result = world.run("run", ETL_CALL_TIMEOUT_SECONDS="60")
+        result = world.run("run")
         assert result.exit_code == 0, result.stderr
         peaks.append(result.event("run_finished")["peak_memory_bytes"])
         ((size,),) = world.target.query("SELECT pg_total_relation_size('mb.sales_target')")

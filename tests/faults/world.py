@@ -17,6 +17,9 @@ PERIODS = 12
 ROWS = 2400
 BATCH_ROWS = 100
 
+# For what is going to wait for a database in vain.
+IMPATIENT = {"ETL_CONNECT_TIMEOUT_SECONDS": "1", "ETL_CALL_TIMEOUT_SECONDS": "1"}
+
 # What the server needs to see that its client is gone, and ends what it was doing for it.
 _SETTLE_SECONDS = 15
 
@@ -56,8 +59,8 @@ class World:
             "AIRFLOW_CONN_POSTGRES_CONN_ID": _moved(self.target.url, self.postgres_proxy.port),
             "ETL_LOG_FORMAT": "json",
             "ETL_BATCH_ROWS": str(BATCH_ROWS),
-            "ETL_CONNECT_TIMEOUT_SECONDS": "2",
-            "ETL_CALL_TIMEOUT_SECONDS": "2",
+            "ETL_CONNECT_TIMEOUT_SECONDS": "10",
+            "ETL_CALL_TIMEOUT_SECONDS": "30",
             "ETL_LOCK_TIMEOUT_SECONDS": "10",
             "ETL_RETRY_SECONDS": "0",
         }
@@ -217,7 +220,7 @@ class Case:
     def _check_next_run(self, command: Sequence[str]) -> None:
         world = self.world
         expected = world.source.rows()
-        after = world.run(*command, ETL_CALL_TIMEOUT_SECONDS="60", ETL_CONNECT_TIMEOUT_SECONDS="20")
+        after = world.run(*command)
         assert after.exit_code == 0, f"the next run failed:\n{after.stderr}"
         assert world._rows() == expected == world.source.rows()
         world.assert_nothing_left()
