@@ -42,6 +42,8 @@ def _write(file: Path, text: str) -> None:
 
 
 def _push(report: Report, settings: Settings) -> None:
+    if not settings.pushgateway_url:
+        return
     # Here, not at the top: nothing of it is needed until the run has ended.
     from etl_sales_target.metrics import ReportCollector  # noqa: PLC0415
     from etl_sales_target.pushgateway import Pushgateway  # noqa: PLC0415

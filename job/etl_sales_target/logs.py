@@ -23,8 +23,10 @@ def configure(level: str = "INFO", log_format: str | None = None, **context: str
         structlog.processors.TimeStamper(fmt="iso" if as_json else "%H:%M:%S", utc=True),
         structlog.processors.format_exc_info,
         _redact,
-        _json() if as_json else _text(),
+        *([_json()] if as_json else [_for_eyes, _text()]),
     ]
+    global _shows_bars  # noqa: PLW0603 - the process has one log
+    _shows_bars = not as_json and sys.stderr.isatty()
     structlog.configure(
         processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
@@ -34,6 +36,14 @@ def configure(level: str = "INFO", log_format: str | None = None, **context: str
     logging.getLogger().addHandler(logging.NullHandler())
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(**context)
+
+
+def shows_bars() -> bool:
+    """Whether a reader's terminal shows the log, so that a progress bar fits below it."""
+    return _shows_bars
+
+
+_shows_bars = False
 
 
 def hide(secrets: Iterable[str | None]) -> None:
@@ -71,6 +81,36 @@ def _text() -> Processor:
     return structlog.dev.ConsoleRenderer(
         colors=sys.stderr.isatty(), pad_event_to=16, sort_keys=False
     )
+
+
+# What a reader wants of the last line; the report has the rest.
+_IN_SHORT = {
+    "run_finished": (
+        "run_id", "outcome", "rows_source", "rows_target", "rows_deleted", "rows_copied",
+        "rows_per_second", "retries", "warnings", "seconds", "peak_memory_bytes",
+    )
+}  # fmt: skip
+_ALWAYS = ("event", "level", "timestamp")
+
+
+def _for_eyes(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """What fits on a terminal: the run's id on its first and last line, numbers easy to read."""
+    kept = _IN_SHORT.get(event["event"], tuple(event))
+    if event["level"] == "info" and not event["event"].startswith("run_"):
+        kept = tuple(key for key in kept if key != "run_id")
+    return {
+        key: value if key in _ALWAYS else _in_words(value)
+        for key, value in event.items()
+        if key in (*_ALWAYS, *kept) and value not in (None, "")
+    }
+
+
+def _in_words(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{_in_words(each)} {key}" for key, each in value.items() if each) or "-"
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
+    return value
 
 
 class _AboveTheBar:

@@ -1,11 +1,13 @@
 """Progress of a copy: a bar on a terminal, else a log line now and then."""
 
-import sys
+import shutil
 import time
 from typing import Self
 
 import structlog
 from tqdm import tqdm
+
+from etl_sales_target import logs
 
 log = structlog.get_logger()
 
@@ -20,13 +22,17 @@ class Progress:
         self._total = total
         self._rows = 0
         self._start = self._logged = time.monotonic()
+        # A terminal without a size, as a container's may be, is taken for a usual one.
+        columns, lines = shutil.get_terminal_size()
         self._bar = tqdm(
             total=total,
+            ncols=columns,
+            nrows=lines,
             unit=" rows",
             unit_scale=True,
             desc="copy",
             leave=False,
-            disable=not sys.stderr.isatty(),
+            disable=not logs.shows_bars(),
         )
 
     def __enter__(self) -> Self:
