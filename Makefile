@@ -111,7 +111,7 @@ e2e: setup $(AIRFLOWS:%=.venv-%/ready) ## Run the tests that need Docker or a cl
 	$(VENV)/bin/pytest tests/e2e
 
 soak: setup ## Try random faults for MINUTES=20, half as long a run a second, then SOAK_ROWS=20000000 rows
-	SOAK_MINUTES=$(MINUTES) $(VENV)/bin/pytest -p no:randomly tests/faults/test_soak.py
+	SOAK_MINUTES=$(MINUTES) $(VENV)/bin/pytest -p no:randomly -o faulthandler_timeout=0 tests/faults/test_soak.py
 
 audit: .venv-audit/ready ## Look up known vulnerabilities of all that is locked (asks an advisory service)
 	for file in $(AUDITED:%=requirements/%.txt); do \

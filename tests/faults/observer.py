@@ -1,4 +1,4 @@
-"""The two tables as a bystander sees them, by one connection each that is kept: cheap to look at."""
+"""The two tables as a bystander sees them, by a connection each that is kept: cheap to look at."""
 
 import contextlib
 from collections.abc import Iterable, Iterator
