@@ -57,6 +57,11 @@ _END_LOST_SESSIONS = text("""
        AND usename = current_user AND pid <> pg_backend_pid()
 """)
 
+# Classes of SQLSTATE whose messages quote rows: data, integrity, what a trigger raises.
+_QUOTES_ROWS = {"22", "23", "P0"}
+_QUOTED_VALUE = re.compile(r'(?<=[:e]) "[^"]*"(?=$| is out of range)')
+_COPIED_LINE = re.compile(r"(COPY [^\n]*?, line \d+(?:, column \w+)?): [^\n]*")
+
 _COLUMN_TYPES = text("""
     SELECT attname, format_type(atttypid, atttypmod)
       FROM pg_attribute
@@ -321,7 +326,9 @@ def _errors(doing: str) -> Iterator[None]:
 
 
 def _named(error: psycopg.Error, doing: str) -> JobError:
-    said = " ".join(str(error).split()).removesuffix(".")
+    # The stack trace in the log shows the driver's error too.
+    error.args = (_without_values(error),)
+    said = str(error).removesuffix(".")
     code = error.sqlstate or classification.sqlstate_of_connection_failure(said)
     kind = classification.postgres(code)
     if _TLS_REFUSED.search(said):
@@ -335,3 +342,17 @@ def _named(error: psycopg.Error, doing: str) -> JobError:
     if kind is None:
         return JobError(message, code=code)
     return kind.error(message, code=code, remedy=kind.remedy)
+
+
+def _without_values(error: psycopg.Error) -> str:
+    """What the server said in one line, but not the row that it quotes."""
+    said = error.diag
+    if said.message_primary is None:
+        return " ".join(str(error).split())
+    parts = {"": said.message_primary, "HINT: ": said.message_hint, "CONTEXT: ": said.context}
+    if (error.sqlstate or "")[:2] in _QUOTES_ROWS:
+        parts[""] = _QUOTED_VALUE.sub("", said.message_primary)
+    else:
+        parts["DETAIL: "] = said.message_detail
+    text = " ".join(f"{label}{part}" for label, part in parts.items() if part)
+    return " ".join(_COPIED_LINE.sub(r"\1", text).split())

@@ -1,0 +1,98 @@
+"""What the log says of a run: the document's key points, and never a row's values."""
+
+import re
+
+import pytest
+
+from integration.conftest import Job, TargetDatabase
+from oracle_standin import OracleStandin
+from sources import SourceDatabase
+
+# The one amount of the tests' rows that stands nowhere else.
+AMOUNT = "731942.5318"
+
+
+@pytest.fixture
+def source_with_amount(small_source: SourceDatabase) -> SourceDatabase:
+    small_source.execute(f"UPDATE {{table}} SET target_amount = {AMOUNT} WHERE id = 17")
+    return small_source
+
+
+def test_the_key_points(job: Job, small_source: SourceDatabase):
+    events = job("run").events
+
+    names = [event["event"] for event in events if event["event"] != "created"]
+    assert names == [
+        "run_started", "target_connected", "driver_ready", "source_connected", "snapshot_taken",
+        "planned", "batches_copied", "proof_passed", "run_finished",
+    ]  # fmt: skip
+    assert len({event["run_id"] for event in events}) == 1
+    for event in events:
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z", event["timestamp"])
+
+
+def test_debug_adds_statements_and_no_values(job: Job, source_with_amount: SourceDatabase):
+    result = job("run", ETL_LOG_LEVEL="DEBUG")
+
+    statements = [event["sql"] for event in result.events if "sql" in event]
+    assert any("ORA_HASH" in sql.upper() for sql in statements)
+    assert any("INSERT INTO mb.etl_sales_target_runs" in sql for sql in statements)
+    assert AMOUNT not in result.stderr
+
+
+def test_debug_adds_the_stack_trace(job: Job, small_source: SourceDatabase, standin: OracleStandin):
+    standin.faults.ora_error(1555, after_rows=15)
+
+    plain = job("run", ETL_BATCH_ROWS="5")
+    standin.faults.ora_error(1555, after_rows=15)
+    debug = job("run", ETL_BATCH_ROWS="5", ETL_LOG_LEVEL="DEBUG")
+
+    assert plain.failure["code"] == "ORA-01555"
+    assert "Traceback" not in plain.stderr
+    trace = debug.event("traceback")["exception"]
+    assert "pipeline.py" in trace
+    assert "ORA-01555" in trace
+
+
+REFUSALS = {
+    "a constraint": (
+        "ALTER TABLE mb.sales_target ADD CHECK (target_amount < 1000)",
+        "violates check constraint",
+    ),
+    "a unique index": (
+        "CREATE UNIQUE INDEX ON mb.sales_target (target_amount)",
+        "violates unique constraint",
+    ),
+    "a trigger": (
+        """
+        CREATE FUNCTION mb.no() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+            RAISE EXCEPTION 'not this row' USING DETAIL = coalesce(NEW.target_amount, 0)::text;
+        END $$;
+        CREATE TRIGGER no BEFORE INSERT ON mb.sales_target
+            FOR EACH ROW WHEN (NEW.id = 17) EXECUTE FUNCTION mb.no()
+        """,
+        "not this row",
+    ),
+}
+
+
+@pytest.mark.parametrize(("obstacle", "said"), REFUSALS.values(), ids=REFUSALS)
+def test_a_row_that_the_target_refuses_is_not_shown(
+    job: Job, source_with_amount: SourceDatabase, target: TargetDatabase, obstacle: str, said: str
+):
+    source_with_amount.execute(f"UPDATE {{table}} SET target_amount = {AMOUNT} WHERE id = 18")
+    assert job("run").exit_code == 0
+    target.execute("TRUNCATE mb.sales_target")
+    target.execute(obstacle)
+
+    result = job("run", ETL_LOG_LEVEL="DEBUG")
+
+    assert result.exit_code == 65, result.stderr
+    failure = result.event("run_failed")
+    assert failure["reason"] == "data_refused"
+    assert said in failure["error"]
+    assert re.search(r"COPY sales_target, line \d+", failure["error"])
+    assert "exception" in result.event("traceback")
+    assert AMOUNT not in result.stderr
+    assert AMOUNT not in str(target.last_run("error", "report::text"))
