@@ -9,7 +9,7 @@ import pytest
 
 from faults.proxy import Link
 from faults.world import World, comes_true
-from integration.conftest import Result
+from integration.conftest import Result, TargetDatabase
 
 
 def held_before_its_commit(world: World) -> tuple[threading.Event, threading.Event]:
@@ -134,7 +134,7 @@ def test_a_writer_of_the_target_waits_and_its_rows_are_found(world: World):
     process = world.start("run")
     assert reached.wait(30)
     insert = "INSERT INTO mb.sales_target VALUES (-1, -1, 1, 2024, -1)"
-    writer = threading.Thread(target=world.target.execute, args=[insert])
+    writer = threading.Thread(target=TargetDatabase(world.target.url).execute, args=[insert])
 
     writer.start()
     assert comes_true(lambda: world.target.query("SELECT 1 FROM pg_locks WHERE NOT granted") != [])
