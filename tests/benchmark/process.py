@@ -41,7 +41,11 @@ def run(command: Sequence[str], environ: Mapping[str, str], *, exit_code: int = 
         child = subprocess.Popen(
             command, env=dict(environ), stdin=subprocess.DEVNULL, stdout=output, stderr=output
         )
-        _, status, usage = os.wait4(child.pid, 0)
+        try:
+            _, status, usage = os.wait4(child.pid, 0)
+        except BaseException:
+            child.kill()
+            raise
         seconds = time.perf_counter() - start
         child.returncode = os.waitstatus_to_exitcode(status)
         output.seek(0)
