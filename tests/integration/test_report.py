@@ -3,6 +3,10 @@
 import dataclasses
 import json
 import os
+import secrets
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from unittest import mock
 
@@ -18,6 +22,8 @@ from oracle_standin import OracleStandin
 from sources import SourceDatabase
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "report.schema.json").read_text())
+
+HALF_A_GIB = 1 << 29
 
 
 def validated(text: str) -> dict:
@@ -154,6 +160,35 @@ def test_of_a_commit_whose_answer_was_lost(job: Job, small_source: SourceDatabas
     report = validated(file.read_text())
     assert (exit_code, report["outcome"], report["retries"]) == (0, "succeeded", 1)
     assert (report["rows_copied"], report["rows_target"]) == (24, 24)
+
+
+@pytest.fixture
+def limited_cgroup() -> Iterator[Path]:
+    """A cgroup of half a GiB, of version 1 or 2; skips where this user may make none."""
+    version_1 = Path("/sys/fs/cgroup/memory")
+    parent = version_1 if version_1.is_dir() else version_1.parent
+    limit = "memory.limit_in_bytes" if version_1.is_dir() else "memory.max"
+    cgroup = parent / f"etl-sales-target-{secrets.token_hex(4)}"
+    try:
+        cgroup.mkdir()
+        (cgroup / limit).write_text(str(HALF_A_GIB))
+    except OSError as error:
+        pytest.skip(f"needs a cgroup of its own: {error}")
+    yield cgroup
+    cgroup.rmdir()
+
+
+@pytest.mark.usefixtures("small_source")
+def test_under_a_memory_limit(job: Job, limited_cgroup: Path, file: Path):
+    command = [sys.executable, "-m", "etl_sales_target", "run", "--report", str(file)]
+    enter = 'echo $$ > "$0/cgroup.procs" && exec "$@"'
+    subprocess.run(
+        ["/bin/sh", "-c", enter, str(limited_cgroup), *command], env=job.environ, check=True
+    )
+
+    report = validated(file.read_text())
+    assert report["memory_limit_bytes"] == HALF_A_GIB
+    assert report["peak_memory_bytes"] < HALF_A_GIB
 
 
 def test_on_standard_output(job: Job, small_source: SourceDatabase):
