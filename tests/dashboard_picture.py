@@ -1,8 +1,9 @@
 """Draws the dashboard as docs/dashboard.svg, from what a real Prometheus knows after real runs.
 
 `python -m dashboard_picture docs/dashboard.svg` makes a few runs, good and bad, between the demo's
-databases, pushed to a Pushgateway that a Prometheus scrapes each second, and then draws each panel
-of the chart's dashboard from the answers to its own queries.
+databases, under the chart's memory limit (which takes root). They are pushed to a Pushgateway that
+a Prometheus scrapes each second; then each panel of the chart's dashboard is drawn from the answers
+to its own queries.
 """
 
 import argparse
@@ -18,6 +19,7 @@ from typing import Any
 
 import psycopg
 
+import cgroups
 from databases import Databases, databases
 from embedded_postgres import unwind_on_sigterm
 from monitoring import Prometheus, Pushgateway
@@ -27,6 +29,7 @@ DASHBOARD = (
     / "helm" / "etl-sales-target" / "dashboards" / "etl-sales-target.json"
 )  # fmt: skip
 ROWS = 120_000
+CHARTS_LIMIT = 256 << 20
 SOURCE = "apps.khs_customers_trx_targets"
 
 Points = Sequence[tuple[float, float]]
@@ -45,18 +48,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("file", type=Path)
     file = parser.parse_args(arguments).file
     unwind_on_sigterm()
-    with databases(ROWS) as both, Pushgateway() as gateway, Prometheus(gateway) as prometheus:
+    with (
+        databases(ROWS) as both,
+        Pushgateway() as gateway,
+        Prometheus(gateway) as prometheus,
+        cgroups.memory_limit(CHARTS_LIMIT) as cgroup,
+    ):
         start = time.time()
-        _make_runs(both, gateway)
+        _make_runs(both, gateway, cgroup)
         prometheus.wait_for_scrape()
         end = time.time()
         file.write_text(_picture(prometheus, start, end), encoding="utf-8")
 
 
-def _make_runs(both: Databases, gateway: Pushgateway) -> None:
+def _make_runs(both: Databases, gateway: Pushgateway, cgroup: Path) -> None:
     def run(*arguments: str, **environ: str) -> None:
         subprocess.run(
-            [sys.executable, "-m", "etl_sales_target", *arguments],
+            cgroups.inside(cgroup, [sys.executable, "-m", "etl_sales_target", *arguments]),
             env={**os.environ, **both.environ, "ETL_PUSHGATEWAY_URL": gateway.url, **environ},
             check=False,
         )

@@ -1,9 +1,9 @@
 """The report of a run, wherever it goes: a file, XCom, the ledger, the pod's last words."""
 
+import contextlib
 import dataclasses
 import json
 import os
-import secrets
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,6 +13,7 @@ from unittest import mock
 import jsonschema
 import pytest
 
+import cgroups
 from etl_sales_target import cli, delivery, errors, logs, termination
 from etl_sales_target.postgres import Postgres
 from etl_sales_target.report import Report
@@ -164,27 +165,18 @@ def test_of_a_commit_whose_answer_was_lost(job: Job, small_source: SourceDatabas
 
 @pytest.fixture
 def limited_cgroup() -> Iterator[Path]:
-    """A cgroup of half a GiB, of version 1 or 2; skips where this user may make none."""
-    version_1 = Path("/sys/fs/cgroup/memory")
-    parent = version_1 if version_1.is_dir() else version_1.parent
-    limit = "memory.limit_in_bytes" if version_1.is_dir() else "memory.max"
-    cgroup = parent / f"etl-sales-target-{secrets.token_hex(4)}"
-    try:
-        cgroup.mkdir()
-        (cgroup / limit).write_text(str(HALF_A_GIB))
-    except OSError as error:
-        pytest.skip(f"needs a cgroup of its own: {error}")
-    yield cgroup
-    cgroup.rmdir()
+    with contextlib.ExitStack() as stack:
+        try:
+            cgroup = stack.enter_context(cgroups.memory_limit(HALF_A_GIB))
+        except OSError as error:
+            pytest.skip(f"needs a cgroup of its own: {error}")
+        yield cgroup
 
 
 @pytest.mark.usefixtures("small_source")
 def test_under_a_memory_limit(job: Job, limited_cgroup: Path, file: Path):
     command = [sys.executable, "-m", "etl_sales_target", "run", "--report", str(file)]
-    enter = 'echo $$ > "$0/cgroup.procs" && exec "$@"'
-    subprocess.run(
-        ["/bin/sh", "-c", enter, str(limited_cgroup), *command], env=job.environ, check=True
-    )
+    subprocess.run(cgroups.inside(limited_cgroup, command), env=job.environ, check=True)
 
     report = validated(file.read_text())
     assert report["memory_limit_bytes"] == HALF_A_GIB
