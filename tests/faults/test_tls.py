@@ -11,7 +11,7 @@ import pytest
 from e2e.tls import LOOPBACK, Authority, postgres_front
 from faults.proxy import Direction, Proxy
 from faults.test_network import ACTIONS, LONGEST_SECONDS
-from faults.world import World
+from faults.world import IMPATIENT, World
 from oracle_standin import OracleStandin
 
 POSTGRES, ORACLE = "AIRFLOW_CONN_POSTGRES_CONN_ID", "AIRFLOW_CONN_ORACLE_CONN_ID"
@@ -115,7 +115,7 @@ def test_a_source_without_tls_where_it_is_required(world: World, right: Authorit
     case = world.case()
     uri = oracle_uri(world.standin, world.standin.port, right)
 
-    result = world.run("run", **{ORACLE: uri})
+    result = world.run("run", **IMPATIENT, **{ORACLE: uri})
 
     case.ended(result, exit_codes={75, 77}, says="could not connect to the source")
 
