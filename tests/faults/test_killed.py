@@ -34,8 +34,8 @@ def kill_somewhere(world: World) -> str:
     process.signal(number)
     result = process.wait()
 
-    # Before the command has taken over its signals, they end it as they end any process.
-    stopped = {-number} if number is signal.SIGKILL or not result.stderr else {143}
+    # Before the command has taken over its signals, they end it as they end any Python.
+    stopped = {-number} if number is signal.SIGKILL or not result.events else {143}
     committed = case.ended(result, exit_codes=stopped | {0})
     assert not (committed and result.exit_code == 143)
     reached = [event["event"] for event in result.events if event["event"] != "run_failed"]
