@@ -1,7 +1,6 @@
 """What a load does to the target, whatever happens beside it."""
 
 import threading
-import time
 from decimal import Decimal
 
 import psycopg
@@ -121,20 +120,23 @@ def test_readers_see_old_or_new_and_never_wait(
     source.execute("UPDATE {table} SET target_amount = 2")
     source.insert([(0, 0, 1, 2024, 2)])
     seen: set[tuple[int, Decimal]] = set()
-    waits = []
+    failures = []
     done = threading.Event()
 
     def read() -> None:
-        with psycopg.connect(target.url, autocommit=True) as connection:
+        # A query that a lock holds up for longer than this fails; a busy machine fails none.
+        options = "-c lock_timeout=100ms"
+        with psycopg.connect(target.url, autocommit=True, options=options) as connection:
             while not done.is_set():
-                start = time.monotonic()
-                row = connection.execute(
-                    "SELECT count(*), sum(target_amount) FROM mb.sales_target"
-                    " WHERE target_month <= 12"
-                ).fetchone()
-                waits.append(time.monotonic() - start)
-                assert row is not None
-                seen.add(row)
+                try:
+                    row = connection.execute(
+                        "SELECT count(*), sum(target_amount) FROM mb.sales_target"
+                    ).fetchone()
+                except psycopg.Error as error:
+                    failures.append(error)
+                else:
+                    assert row is not None
+                    seen.add(row)
 
     reader = threading.Thread(target=read)
     reader.start()
@@ -144,7 +146,7 @@ def test_readers_see_old_or_new_and_never_wait(
 
     assert result.exit_code == 0, result.stderr
     assert seen == {(100_000, Decimal(100_000)), (100_001, Decimal(200_002))}
-    assert max(waits) < 0.3
+    assert failures == []
 
 
 def test_sigterm_leaves_the_old_rows(
