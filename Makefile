@@ -110,8 +110,8 @@ test-oracle: setup ## Run the integration tests against a real Oracle (pulls an 
 e2e: setup $(AIRFLOWS:%=.venv-%/ready) ## Run the tests that need Docker or a cluster (DOCKER_HOST, KUBECONFIG)
 	$(VENV)/bin/pytest tests/e2e
 
-soak: setup ## Try random faults for MINUTES=20, half as long a run a second, then SOAK_ROWS=20000000 rows
-	SOAK_MINUTES=$(MINUTES) $(VENV)/bin/pytest -p no:randomly -o faulthandler_timeout=0 tests/faults/test_soak.py
+soak: setup ## Try all faults, random ones for MINUTES=20, half as long a run a second, SOAK_ROWS=20000000
+	SOAK_MINUTES=$(MINUTES) $(VENV)/bin/pytest -p no:randomly -o faulthandler_timeout=0 tests/faults
 
 audit: .venv-audit/ready ## Look up known vulnerabilities of all that is locked (asks an advisory service)
 	for file in $(AUDITED:%=requirements/%.txt); do \

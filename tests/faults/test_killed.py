@@ -7,7 +7,7 @@ import time
 import pytest
 
 from faults.proxy import Link
-from faults.world import IMPATIENT, World, comes_true
+from faults.world import IMPATIENT, World, comes_true, some
 
 SIGNALS = [signal.SIGKILL, signal.SIGTERM, signal.SIGINT]
 COMMANDS = [
@@ -15,7 +15,7 @@ COMMANDS = [
     ("run", "--full"),
     ("backfill", "--from", "2024-01", "--to", "2024-12"),
 ]
-SHORT_CASES = 18
+CASES = range(60)
 
 # The ledger's own note that the run began is the first commit, the load's is the second.
 LOADS_COMMIT = 2
@@ -54,7 +54,7 @@ def _seconds(world: World, arguments: tuple[str, ...], *, cold: bool) -> float:
     return known[key]
 
 
-@pytest.mark.parametrize("number", range(SHORT_CASES))
+@pytest.mark.parametrize("number", some(10, CASES))
 def test_killed_at_a_random_moment(world: World, number):
     kill_somewhere(world)
 
@@ -69,7 +69,7 @@ def test_a_commit_that_never_arrives(world: World):
     assert not case.ended(result, exit_codes={75}, reason="temporary", says="could not commit")
 
 
-@pytest.mark.parametrize("cut", [Link.drop, Link.reset, Link.freeze])
+@pytest.mark.parametrize("cut", some(2, [Link.drop, Link.freeze, Link.reset]))
 def test_a_commit_whose_answer_is_lost(world: World, cut):
     """The job asks the ledger what became of it."""
     world.edit()

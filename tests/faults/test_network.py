@@ -9,7 +9,7 @@ import pytest
 
 from faults.processes import Process
 from faults.proxy import Direction, Link, Proxy
-from faults.world import IMPATIENT, World, comes_true
+from faults.world import IMPATIENT, World, comes_true, some
 
 ACTIONS: dict[str, Callable[[Link], None]] = {
     "dropped": Link.drop,
@@ -18,7 +18,7 @@ ACTIONS: dict[str, Callable[[Link], None]] = {
     "half open": Link.lose_server,
 }
 DATABASES = ["oracle", "postgres"]
-SHORT_CASES = range(1)
+CASES = range(6)
 
 # Connecting, a call that is given up, closing, and writing the failure down may wait in turn.
 LONGEST_SECONDS = 25
@@ -63,7 +63,7 @@ def bytes_of_a_run(world: World, proxy: Proxy, arguments: tuple[str, ...]) -> di
     return known[key]
 
 
-@pytest.mark.parametrize("number", SHORT_CASES)
+@pytest.mark.parametrize("number", some(1, CASES))
 @pytest.mark.parametrize("action", ACTIONS)
 @pytest.mark.parametrize("database", DATABASES)
 def test_the_network_fails_at_a_random_byte(world: World, database, action, number):

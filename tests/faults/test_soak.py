@@ -19,16 +19,13 @@ from faults.test_hostile import DATABASES, LIMITED, garble_somewhere
 from faults.test_killed import kill_somewhere
 from faults.test_network import ACTIONS, cut_somewhere
 from faults.test_races import ended_as_one_of_many
-from faults.world import World
+from faults.world import SOAK_MINUTES, World
 
-MINUTES = float(os.environ.get("SOAK_MINUTES", "0"))
 ROWS = int(os.environ.get("SOAK_ROWS", "20000000"))
 PERIODS = 240
 
 # Resident; besides, the address space is limited as for a hostile server.
 LARGEST_RESIDENT_BYTES = 128 << 20
-
-pytestmark = pytest.mark.skipif(not MINUTES, reason="`make soak MINUTES=20` runs it")
 
 
 def random_case(world: World) -> str:
@@ -62,7 +59,7 @@ def _race(world: World) -> int:
 
 
 def test_random_cases_until_the_time_is_over(world: World, capfd: pytest.CaptureFixture[str]):
-    deadline = time.monotonic() + MINUTES * 60
+    deadline = time.monotonic() + SOAK_MINUTES * 60
     found: Counter[str] = Counter()
     number = 0
     try:
@@ -86,7 +83,7 @@ def say(capfd: pytest.CaptureFixture[str], *lines: str) -> None:
 
 
 def test_a_run_a_second_leaves_no_growth(world: World, capfd: pytest.CaptureFixture[str]):
-    deadline = time.monotonic() + MINUTES * 60 / 2
+    deadline = time.monotonic() + SOAK_MINUTES * 60 / 2
     peaks, sizes = [], []
     while time.monotonic() < deadline:
         start = time.monotonic()

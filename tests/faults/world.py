@@ -1,10 +1,11 @@
 """Source, target and the networks between, and the one checker of what a run leaves."""
 
+import os
 import random
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote, unquote, urlsplit
 
 from faults.processes import Process
@@ -13,9 +14,12 @@ from integration.conftest import Result, TargetDatabase
 from oracle_standin import OracleStandin
 from sources import SourceRow, StandinSource
 
+# The long part, `make soak`; `make test` runs some of each kind.
+SOAK_MINUTES = float(os.environ.get("SOAK_MINUTES", "0"))
+
 PERIODS = 12
-ROWS = 2400
-BATCH_ROWS = 100
+ROWS = 1200
+BATCH_ROWS = 50
 
 # For what is going to wait for a database in vain.
 IMPATIENT = {"ETL_CONNECT_TIMEOUT_SECONDS": "1", "ETL_CALL_TIMEOUT_SECONDS": "1"}
@@ -33,6 +37,14 @@ _LEFT_IN_TARGET = {
     "temporary tables": "SELECT relname FROM pg_class WHERE relpersistence = 't'",
     "prepared transactions": "SELECT gid FROM pg_prepared_xacts",
 }
+
+
+T = TypeVar("T")
+
+
+def some(number: int, cases: Sequence[T]) -> Sequence[T]:
+    """The first of these in the short part, all of them in the long one."""
+    return cases if SOAK_MINUTES else cases[:number]
 
 
 @dataclass
