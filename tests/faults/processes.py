@@ -4,6 +4,7 @@ A warm one is forked from a server that has imported the job: a real process in 
 here, that starts in a twentieth of the time, so that a test can afford hundreds.
 """
 
+import contextlib
 import functools
 import json
 import os
@@ -75,7 +76,7 @@ class Process:
 
     def signal(self, number: signal.Signals) -> None:
         """Sends it, if the process is still there."""
-        if self._exit_code() is None:
+        with contextlib.suppress(ProcessLookupError):
             os.kill(self.pid, number)
 
     def log(self) -> str:
