@@ -240,6 +240,16 @@ class Case:
             "SELECT run_id FROM mb.etl_sales_target_runs WHERE outcome = 'running'"
         )
         assert running == [], "runs that ended are still said to be running"
+        for secret in world.secrets:
+            told = world.target.query(
+                "SELECT run_id FROM mb.etl_sales_target_runs AS run"
+                f" WHERE strpos(run::text, {quote_literal(secret)}) > 0"
+            )
+            assert told == [], "the ledger holds a secret"
+
+
+def quote_literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
 
 
 def _moved(url: str, port: int) -> str:
