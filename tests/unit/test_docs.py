@@ -1,5 +1,6 @@
 """What the documents say of names, defaults and layouts is what the code says."""
 
+import re
 from pathlib import Path
 
 import click
@@ -61,6 +62,15 @@ def test_the_ledgers_layout_is_the_documented_one(layout: Table):
     statement = str(CreateTable(layout).compile(dialect=postgresql.dialect()))
 
     assert _squeezed(statement) in _squeezed((ROOT / "docs/ledger.md").read_text())
+
+
+@pytest.mark.parametrize(
+    "document", [ROOT / "README.md", *(ROOT / "docs").glob("*.md")], ids=lambda path: path.name
+)
+def test_every_link_leads_somewhere(document: Path):
+    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", document.read_text()):
+        if not target.startswith("http"):
+            assert (document.parent / target).exists(), target
 
 
 def _squeezed(text: str) -> str:
