@@ -34,13 +34,14 @@ from openlineage.client.facet_v2 import (
 )
 from openlineage.client.uuid import generate_static_uuid
 
+from etl_sales_target import __version__
 from etl_sales_target.model import TableName
 from etl_sales_target.report import Outcome, Report
 from etl_sales_target.tables import COLUMNS
 
 # Not the DAG's id: the task in Airflow is a job of its own, and the parent of this one.
 _JOB = "etl-sales-target"
-_PRODUCER = "https://pypi.org/project/etl-sales-target"
+_PRODUCER = f"urn:etl-sales-target:{__version__}"
 
 # As Airflow's macro lineage_parent_id writes it: namespace/job/run.
 _PARENT = "OPENLINEAGE_PARENT_ID"
