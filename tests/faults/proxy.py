@@ -13,6 +13,8 @@ from typing import Self
 
 _LOOPBACK = "127.0.0.1"
 _CHUNK = 1 << 16
+# A test that fails never lets go.
+_HOLD_SECONDS = 30
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
@@ -85,6 +87,20 @@ class _Trap:
     at_text: bytes | None = None
     skip: int = 0
     sprung: threading.Event = field(default_factory=threading.Event)
+
+
+class Hold:
+    """An action that holds a link back from when it is `reached` until it may `go_on`."""
+
+    def __init__(self, then: Action | None = None) -> None:
+        self.reached, self.go_on = threading.Event(), threading.Event()
+        self._then = then
+
+    def __call__(self, link: "Link") -> None:
+        self.reached.set()
+        self.go_on.wait(_HOLD_SECONDS)
+        if self._then:
+            self._then(link)
 
 
 class Proxy:

@@ -1,13 +1,12 @@
 """Killed anywhere: at random moments, and just before, during and after the commit."""
 
 import signal
-import threading
 import time
 
 import pytest
 
-from faults.proxy import Link
-from faults.world import IMPATIENT, World, comes_true, some
+from faults.proxy import Hold, Link
+from faults.world import IMPATIENT, LOADS_COMMIT, World, comes_true, some
 
 SIGNALS = [signal.SIGKILL, signal.SIGTERM, signal.SIGINT]
 COMMANDS = [
@@ -16,9 +15,6 @@ COMMANDS = [
     ("backfill", "--from", "2024-01", "--to", "2024-12"),
 ]
 CASES = range(60)
-
-# The ledger's own note that the run began is the first commit, the load's is the second.
-LOADS_COMMIT = 2
 
 
 def kill_somewhere(world: World) -> str:
@@ -117,19 +113,14 @@ def test_killed_around_the_commit(world: World, number, answered):
     """Before: the commit is held back until the signal is sent. After: its answer is."""
     world.edit()
     case = world.case()
-    reached, go_on = threading.Event(), threading.Event()
-
-    def wait(_link: Link) -> None:
-        reached.set()
-        go_on.wait(10)
-
-    hold = world.postgres_proxy.answer_of if answered else world.postgres_proxy.at_text
-    hold(b"COMMIT", wait, nth=LOADS_COMMIT)
+    held = Hold()
+    trap = world.postgres_proxy.answer_of if answered else world.postgres_proxy.at_text
+    trap(b"COMMIT", held, nth=LOADS_COMMIT)
     process = world.start("run")
-    assert reached.wait(30)
+    assert held.reached.wait(30)
     process.signal(number)
     time.sleep(0.1)
-    go_on.set()
+    held.go_on.set()
     result = process.wait()
 
     # SIGTERM and SIGINT wait for the commit; once it is done, they are too late.
@@ -141,19 +132,13 @@ def test_killed_around_the_commit(world: World, number, answered):
 def test_a_stop_during_a_commit_that_fails_is_heard(world: World):
     world.edit()
     case = world.case()
-    reached, go_on = threading.Event(), threading.Event()
-
-    def cut(link: Link) -> None:
-        reached.set()
-        go_on.wait(10)
-        link.drop()
-
-    world.postgres_proxy.at_text(b"COMMIT", cut, nth=LOADS_COMMIT)
+    held = Hold(then=Link.drop)
+    world.postgres_proxy.at_text(b"COMMIT", held, nth=LOADS_COMMIT)
     process = world.start("run", ETL_RETRY_SECONDS="60")
-    assert reached.wait(30)
+    assert held.reached.wait(30)
     process.signal(signal.SIGTERM)
     time.sleep(0.1)
-    go_on.set()
+    held.go_on.set()
 
     result = process.wait(20)
 
@@ -192,19 +177,14 @@ def test_a_stop_during_the_connecting_is_no_other_error(world: World):
 def test_a_stop_during_the_vacuum_does_not_undo_the_success(world: World):
     world.edit()
     case = world.case()
-    reached, go_on = threading.Event(), threading.Event()
-
-    def wait(_link: Link) -> None:
-        reached.set()
-        go_on.wait(10)
-
-    world.postgres_proxy.at_text(b"VACUUM", wait)
+    held = Hold()
+    world.postgres_proxy.at_text(b"VACUUM", held)
     process = world.start("run")
-    assert reached.wait(30)
+    assert held.reached.wait(30)
     process.signal(signal.SIGTERM)
 
     result = process.wait(5)
-    go_on.set()
+    held.go_on.set()
 
     assert case.ended(result, exit_codes={0})
     assert "nothing was committed" not in result.stderr

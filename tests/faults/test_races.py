@@ -7,21 +7,16 @@ import time
 import psycopg
 import pytest
 
-from faults.proxy import Link
-from faults.world import World, comes_true
+from faults.proxy import Hold, Link
+from faults.world import LOADS_COMMIT, World, comes_true
 from integration.conftest import Result, TargetDatabase
 
 
-def held_before_its_commit(world: World) -> tuple[threading.Event, threading.Event]:
-    """The next load reaches its commit, and waits there for the second event."""
-    reached, go_on = threading.Event(), threading.Event()
-
-    def wait(_link: Link) -> None:
-        reached.set()
-        go_on.wait(30)
-
-    world.postgres_proxy.at_text(b"COMMIT", wait, nth=2)
-    return reached, go_on
+def held_before_its_commit(world: World) -> Hold:
+    """The next load reaches its commit, and waits there."""
+    held = Hold()
+    world.postgres_proxy.at_text(b"COMMIT", held, nth=LOADS_COMMIT)
+    return held
 
 
 def ended_as_one_of_many(result: Result) -> bool:
@@ -55,12 +50,12 @@ def test_runs_at_once(world: World, number):
 def test_a_load_beside_a_load_is_told_who_loads(world: World, beside):
     world.edit()
     case = world.case()
-    reached, go_on = held_before_its_commit(world)
+    held = held_before_its_commit(world)
     first = world.start("run")
-    assert reached.wait(30)
+    assert held.reached.wait(30)
 
     second = world.run(*beside)
-    go_on.set()
+    held.go_on.set()
     result = first.wait()
 
     assert (second.exit_code, second.failure["reason"]) == (75, "locked")
@@ -72,12 +67,12 @@ def test_a_load_beside_a_load_is_told_who_loads(world: World, beside):
 def test_what_only_reads_runs_beside_a_load(world: World, command):
     world.edit()
     case = world.case()
-    reached, go_on = held_before_its_commit(world)
+    held = held_before_its_commit(world)
     first = world.start("run")
-    assert reached.wait(30)
+    assert held.reached.wait(30)
 
     reading = world.run(*command)
-    go_on.set()
+    held.go_on.set()
 
     # The load is not there yet: verify says so, and nothing waits for it.
     assert reading.exit_code == (65 if command[0] == "verify" else 0), reading.stderr
@@ -107,12 +102,12 @@ def test_readers_see_the_old_or_the_new_rows_and_never_wait(world: World):
     readers = [threading.Thread(target=read) for _ in range(4)]
     for reader in readers:
         reader.start()
-    reached, go_on = held_before_its_commit(world)
+    held = held_before_its_commit(world)
     process = world.start("run", "--full")
-    assert reached.wait(60)
+    assert held.reached.wait(60)
     looked = len(waits)
     assert comes_true(lambda: len(waits) > looked + 100)  # while the load holds all its locks
-    go_on.set()
+    held.go_on.set()
     result = process.wait()
     done.set()
     for reader in readers:
@@ -130,15 +125,15 @@ def test_a_writer_of_the_target_waits_and_its_rows_are_found(world: World):
     """Somebody else inserts during the load: after it, and the next run puts it right."""
     world.edit()
     case = world.case()
-    reached, go_on = held_before_its_commit(world)
+    held = held_before_its_commit(world)
     process = world.start("run")
-    assert reached.wait(30)
+    assert held.reached.wait(30)
     insert = "INSERT INTO mb.sales_target VALUES (-1, -1, 1, 2024, -1)"
     writer = threading.Thread(target=TargetDatabase(world.target.url).execute, args=[insert])
 
     writer.start()
     assert comes_true(lambda: world.target.query("SELECT 1 FROM pg_locks WHERE NOT granted") != [])
-    go_on.set()
+    held.go_on.set()
     result = world.heard(process.wait())
     writer.join()
 
@@ -178,13 +173,13 @@ def test_a_killed_run_beside_one_that_waits(world: World):
     """The lock of a killed run is free as soon as the server has seen it go."""
     world.edit()
     case = world.case()
-    reached, go_on = held_before_its_commit(world)
+    held = held_before_its_commit(world)
     first = world.start("run")
-    assert reached.wait(30)
+    assert held.reached.wait(30)
     first.signal(signal.SIGKILL)
     killed = first.wait()
     world.postgres_proxy.all(Link.drop)
-    go_on.set()
+    held.go_on.set()
 
     assert comes_true(lambda: world.run("run").exit_code == 0)
 

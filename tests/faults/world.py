@@ -24,6 +24,9 @@ BATCH_ROWS = 50
 # For what is going to wait for a database in vain.
 IMPATIENT = {"ETL_CONNECT_TIMEOUT_SECONDS": "1", "ETL_CALL_TIMEOUT_SECONDS": "1"}
 
+# The ledger's own note that a run began is its first commit, the load's is the second.
+LOADS_COMMIT = 2
+
 # What the server needs to see that its client is gone, and ends what it was doing for it.
 _SETTLE_SECONDS = 15
 
