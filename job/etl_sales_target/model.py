@@ -1,6 +1,6 @@
 """The values that the steps hand to each other. No I/O, no database."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -72,6 +72,11 @@ class Figures:
     rows: int
     non_null: Mapping[str, int]
     sums: Mapping[str, Decimal | None]
+
+
+def total_rows(figures: Iterable[Figures]) -> int:
+    """The rows of all these periods."""
+    return sum(each.rows for each in figures)
 
 
 @dataclass(frozen=True)

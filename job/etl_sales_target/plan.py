@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from etl_sales_target.model import Content, Figures, Months, Period, Receipt
+from etl_sales_target.model import Content, Figures, Months, Period, Receipt, total_rows
 
 
 class State(StrEnum):
@@ -73,7 +73,7 @@ class Plan:
     @property
     def rows_source(self) -> int:
         """The rows of the whole source."""
-        return sum(content.figures.rows for content in self.source.values())
+        return total_rows(content.figures for content in self.source.values())
 
     @property
     def rows_to_delete(self) -> int:

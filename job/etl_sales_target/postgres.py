@@ -22,7 +22,7 @@ from sqlalchemy.pool import NullPool
 
 from etl_sales_target import classification
 from etl_sales_target.errors import ConfigurationError, JobError, NotAllowedError
-from etl_sales_target.model import Batch, Row
+from etl_sales_target.model import Batch
 from etl_sales_target.settings import Settings
 
 log = structlog.get_logger()
@@ -261,16 +261,19 @@ class _Connection(psycopg.Connection[Any]):
 def _copy_text(batch: Batch) -> str:
     """The rows in COPY's text format, in which numbers need no escapes.
 
-    Joining them takes a third of the time of psycopg's row by row.
+    A loop that runs in C takes a sixth of the time of psycopg's row by row. It stops at a row with
+    a NULL, which cannot be joined, and goes on behind it.
     """
-    return "\n".join([*map(_copy_line, batch), ""])
-
-
-def _copy_line(row: Row) -> str:
-    try:
-        return "\t".join(row)  # type: ignore[arg-type]
-    except TypeError:  # A NULL: too rare to look for one in every row.
-        return "\t".join([r"\N" if value is None else value for value in row])
+    lines: list[str] = []
+    joined = map("\t".join, batch)  # type: ignore[arg-type]
+    while len(lines) < len(batch):
+        try:
+            lines.extend(joined)
+        except TypeError:
+            row = batch[len(lines)]
+            lines.append("\t".join([r"\N" if value is None else value for value in row]))
+    lines.append("")
+    return "\n".join(lines)
 
 
 class _CountingWriter(LibpqWriter):

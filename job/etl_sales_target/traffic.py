@@ -4,6 +4,8 @@ import contextlib
 import os
 import socket
 import struct
+import threading
+import time
 from pathlib import Path
 
 _DESCRIPTORS = Path("/proc/self/fd")
@@ -11,6 +13,39 @@ _DESCRIPTORS = Path("/proc/self/fd")
 # struct tcp_info (linux/tcp.h): __u64 tcpi_bytes_received
 _BYTES_RECEIVED = struct.Struct("=Q")
 _BYTES_RECEIVED_OFFSET = 128
+
+_LOOK_EVERY_SECONDS = 1
+
+
+class Watchdog:
+    """Ends a connection in whose block somebody waits for longer than these seconds.
+
+    A thread of its own looks once a second, so that a block, entered for each call of a driver,
+    costs next to nothing. Blocks do not nest. Whoever made it stops it.
+    """
+
+    def __init__(self, descriptors: set[int], seconds: float) -> None:
+        self._descriptors = descriptors
+        self._seconds = seconds
+        self._deadline: float | None = None
+        self._stopped = threading.Event()
+        threading.Thread(target=self._watch, daemon=True).start()
+
+    def __enter__(self) -> None:
+        self._deadline = time.monotonic() + self._seconds
+
+    def __exit__(self, *_exc: object) -> None:
+        self._deadline = None
+
+    def stop(self) -> None:
+        """Ends the thread."""
+        self._stopped.set()
+
+    def _watch(self) -> None:
+        while not self._stopped.wait(_LOOK_EVERY_SECONDS):
+            deadline = self._deadline
+            if deadline is not None and time.monotonic() > deadline:
+                shut_down(self._descriptors)
 
 
 def open_sockets() -> set[int]:

@@ -11,7 +11,7 @@ from sqlalchemy.schema import CreateTable
 
 from etl_sales_target import tables
 from etl_sales_target.errors import DataError
-from etl_sales_target.model import TableName
+from etl_sales_target.model import TableName, total_rows
 from etl_sales_target.postgres import Postgres
 from etl_sales_target.progress import Progress
 from etl_sales_target.proof import Mismatch, compare
@@ -78,12 +78,12 @@ def _compare(source: Source, postgres: Postgres, target: Target, *, rows: bool) 
     expected = {period: source_figures.get(period) for period in periods}
     differences: tuple[RowDifference | None, RowDifference | None] = (None, None)
     if rows:
-        total = sum(figures.rows for figures in source_figures.values())
+        total = total_rows(source_figures.values())
         differences = _compare_rows(source, postgres, target, total)
     postgres.rollback()
     return Verification(
         periods=len(expected),
-        rows=sum(figures.rows for figures in target_figures.values()),
+        rows=total_rows(target_figures.values()),
         mismatches=list(compare(expected, target_figures)),
         only_in_source=differences[0],
         only_in_target=differences[1],

@@ -54,7 +54,7 @@ REFUSED = {
     "unknown_key": {"imgae": {}},
     "unknown_setting": {"settings": {"ETL_BATCH_SIZE": 1}},
     "unknown_nested_key": {"cronJob": {"shedule": "@daily"}},
-    "text_for_a_number": {"settings": {"ETL_BATCH_ROWS": "10000"}},
+    "text_for_a_number": {"settings": {"ETL_BATCH_ROWS": "5000"}},
     "number_out_of_range": {"settings": {"ETL_MAX_SHRINK_PERCENT": 101}},
     "unknown_mode": {"settings": {"ETL_ORACLE_MODE": "fast"}},
     "no_table": {"settings": {"ETL_TARGET_TABLE": "sales_target"}},

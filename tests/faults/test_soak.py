@@ -111,7 +111,7 @@ def test_twenty_million_rows_in_little_memory(world: World, capfd: pytest.Captur
     world.source.execute("DELETE FROM {table}")
     fill_source(world.source.database_url, ROWS, PERIODS)
     environ = world.environ | {
-        "ETL_BATCH_ROWS": "10000",
+        "ETL_BATCH_ROWS": "5000",
         "ETL_CALL_TIMEOUT_SECONDS": "3600",
         "ETL_MAX_SHRINK_PERCENT": "100",
     }

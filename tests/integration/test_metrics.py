@@ -116,7 +116,8 @@ def test_what_a_run_costs(
     pushing: Job, small_source: SourceDatabase, prometheus: Prometheus, tmp_path: Path
 ):
     report = tmp_path / "report.json"
-    pushing("run", "--report", str(report))
+    pushing("run")
+    pushing("run", "--full", "--report", str(report))
     prometheus.wait_for_scrape()
 
     phases = family(prometheus, "last_run_phase_duration_seconds", "phase")
@@ -136,7 +137,7 @@ def test_what_a_run_costs(
     assert prometheus.value(METRICS + "last_run_oracle_received_bytes") > 1_000
     assert prometheus.value(METRICS + "last_run_postgres_sent_bytes") > 24 * 10
     assert 20 << 20 < prometheus.value(METRICS + "last_run_peak_memory_bytes") < 200 << 20
-    assert family(prometheus, "last_run_info", "mode") == {"run": 1}
+    assert family(prometheus, "last_run_info", "mode") == {"full": 1}
 
 
 @needs_monitoring

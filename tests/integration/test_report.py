@@ -65,11 +65,22 @@ def test_of_a_run(job: Job, small_source: SourceDatabase, file: Path):
         "period": "2024-03", "state": "new", "rows_deleted": 0, "rows_copied": 2,
     }  # fmt: skip
     assert set(report["phase_seconds"]) == {
-        "lock", "check", "digest", "plan", "copy", "proof", "commit", "vacuum",
+        "lock", "check", "digest", "plan", "copy", "proof", "commit",
     }  # fmt: skip
     assert sum(report["phase_seconds"].values()) <= report["seconds"]
     assert (report["earlier_runs"], report["abandoned_runs"], report["retries"]) == ({}, [], 0)
     assert report["run_id"] == result.event("run_finished")["run_id"]
+
+
+def test_a_run_that_deleted_rows_returns_their_room(
+    job: Job, small_source: SourceDatabase, file: Path
+):
+    job("run")
+    job("run", "--full", "--report", str(file))
+
+    report = validated(file.read_text())
+    assert report["rows_deleted"] == 24
+    assert "vacuum" in report["phase_seconds"]
 
 
 def test_of_a_run_that_moves_nothing(job: Job, small_source: SourceDatabase, file: Path):

@@ -4,7 +4,8 @@ import datetime as dt
 from array import array
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, compress
+from operator import ne
 
 from oracle_standin.codec import (
     NULL,
@@ -97,6 +98,7 @@ class RowEncoder:
         self._encoders = [_ColumnEncoder(_ENCODERS[column.type]) for column in columns]
         self._duplicate_columns = duplicate_columns
         self._previous: tuple[bytes, ...] | None = None
+        self._prefixes = _Prefixes()
 
     def encode(self, rows: Sequence[Sequence[str | None]]) -> Block:
         """One pass a column: the loops run in C, Python sees just the values that are new."""
@@ -105,23 +107,29 @@ class RowEncoder:
             encoder.encode(column)
             for encoder, column in zip(self._encoders, by_column, strict=True)
         ]
-        tuples = zip(*encoded, strict=True)
-        messages = list(self._shortened(tuples) if self._duplicate_columns else _whole(tuples))
+        tuples = list(zip(*encoded, strict=True))
+        messages = self._shortened(tuples) if self._duplicate_columns else _whole(tuples)
         return Block(b"".join(messages), array("I", accumulate(map(len, messages), initial=0)))
 
-    def _shortened(self, rows: Iterable[tuple[bytes, ...]]) -> Iterable[bytes]:
-        for row in rows:
-            previous, self._previous = self._previous, row
-            if previous is None:
-                yield ROW + b"".join(row)
-                continue
-            sent = [new != old for new, old in zip(row, previous, strict=True)]
-            if all(sent):
-                yield ROW + b"".join(row)
-            else:
-                changed = (value for value, is_sent in zip(row, sent, strict=True) if is_sent)
-                yield bit_vector(sent) + ROW + b"".join(changed)
+    def _shortened(self, rows: Sequence[tuple[bytes, ...]]) -> list[bytes]:
+        # Before the first row of all stands one that shares nothing with it.
+        previous = self._previous or (b"",) * len(rows[0])
+        self._previous = rows[-1]
+        pairs = zip(zip(*rows, strict=True), zip(previous, *rows[:-1], strict=True), strict=True)
+        sent = zip(*(map(ne, column, before) for column, before in pairs), strict=True)
+        return [
+            self._prefixes[is_sent] + b"".join(compress(row, is_sent))
+            for row, is_sent in zip(rows, sent, strict=True)
+        ]
 
 
-def _whole(rows: Iterable[tuple[bytes, ...]]) -> Iterable[bytes]:
+class _Prefixes(dict[tuple[bool, ...], bytes]):
+    """Which columns a row holds -> what stands before them."""
+
+    def __missing__(self, sent: tuple[bool, ...]) -> bytes:
+        self[sent] = prefix = ROW if all(sent) else bit_vector(sent) + ROW
+        return prefix
+
+
+def _whole(rows: Sequence[tuple[bytes, ...]]) -> list[bytes]:
     return [ROW + b"".join(row) for row in rows]

@@ -26,7 +26,7 @@ class OracleStandin:
     """An Oracle database, as far as a client can tell. A context manager.
 
     `connections` and `login_attempts` count what clients tried, successful or not. With
-    `duplicate_columns` rows leave out what they share with the row before.
+    `duplicate_columns` rows leave out what they share with the row before, as real servers do.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class OracleStandin:
         ssl_context: ssl.SSLContext | None = None,
         host: str = "127.0.0.1",
         port: int = 0,
-        duplicate_columns: bool = False,
+        duplicate_columns: bool = True,
         locked: bool = False,
     ) -> None:
         self.database_url = database_url
