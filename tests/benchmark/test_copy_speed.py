@@ -3,8 +3,9 @@
 from benchmark import copy_cpu
 
 _ROWS = 300_000
-# By the clock it is 0.7: there the waits for both servers come on top.
-_LEAST_SHARE = 0.8
+# It was 1.05 when this was written, and 0.65 with psycopg's row by row. By the clock it is less:
+# there the waits for both servers come on top.
+_LEAST_SHARE = 0.85
 _TRIES = 3
 
 
