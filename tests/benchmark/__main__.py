@@ -25,7 +25,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add("--peers-up-to", type=int, default=1_000_000, help="larger sizes: the job alone")
     add("--delays", type=float, nargs="*", default=[5, 20], help="ms added to a round trip")
     add("--delays-up-to", type=int, default=100_000, help="larger sizes: no delay alone")
-    add("--repeats", type=int, default=3, help="rounds that count")
+    add("--repeats", type=int, default=5, help="rounds that count")
+    add("--peer-repeats", type=int, default=1, help="of these, rounds with the others as well")
     options = parser.parse_args(arguments)
     unwind_on_sigterm()
     print(machine.as_text(), flush=True)
@@ -33,36 +34,38 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for rows in options.rows:
         _say(f"{rows:,} rows: filling the source.")
         with stage(rows) as ready:
-            ways = [*of_the_job(), *(of_peers() if rows <= options.peers_up_to else ())]
+            peers = of_peers() if rows <= options.peers_up_to else []
+            rounds = [
+                [*of_the_job(), *(peers if number < options.peer_repeats else ())]
+                for number in range(options.repeats)
+            ]
             delays = options.delays if rows <= options.delays_up_to else ()
-            found |= _measure(ready, ways, delays, options.repeats)
+            found |= _measure(ready, rounds, delays)
             starts = [start_up(ready) for _ in range(options.repeats)]
     _print(found, starts)
     return 0
 
 
 def _measure(
-    ready: Stage, ways: Sequence[Way], delays: Iterable[float], repeats: int
+    ready: Stage, rounds: Sequence[Sequence[Way]], delays: Iterable[float]
 ) -> dict[Conditions, Samples]:
-    _rounds(ready, ways, 1, "priming")
+    _run(ready, rounds[:1], "priming")
     undelayed = Conditions(ready.rows, 0)
-    found = {undelayed: _rounds(ready, ways, repeats, "measuring")}
+    found = {undelayed: _run(ready, rounds, "measuring")}
     for delay in delays:
         ready.set_delay(delay)
-        samples = _rounds(ready, ways, repeats, f"measuring, {delay:g} ms of delay")
+        samples = _run(ready, rounds, f"measuring, {delay:g} ms of delay")
         found[Conditions(ready.rows, delay)] = samples
     ready.set_delay(0)
-    found[undelayed] |= _rounds(ready, after_an_edit(), repeats, "measuring")
+    found[undelayed] |= _run(ready, [after_an_edit()] * len(rounds), "measuring")
     return found
 
 
-def _rounds(
-    ready: Stage, ways: Sequence[Way], repeats: int, purpose: str
-) -> dict[str, list[Sample]]:
+def _run(ready: Stage, rounds: Sequence[Sequence[Way]], purpose: str) -> dict[str, list[Sample]]:
     samples = defaultdict(list)
-    for number in range(repeats):
+    for number, ways in enumerate(rounds, start=1):
         for way in ways:
-            _say(f"{ready.rows:,} rows, {purpose}, {number + 1} of {repeats}: {way.name}")
+            _say(f"{ready.rows:,} rows, {purpose}, {number} of {len(rounds)}: {way.name}")
             for name, sample in way.measure(ready).items():
                 samples[name].append(sample)
     return dict(samples)

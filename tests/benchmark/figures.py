@@ -1,6 +1,7 @@
 """The figures to reach, and what was measured."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from statistics import median
 
 from tabulate import tabulate
@@ -18,20 +19,29 @@ from benchmark.ways import (
     UNCHANGED,
 )
 
-_Line = tuple[str, str, str, bool]
+MILLION = 1_000_000
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One figure: what it is to be, what it was. `rows`: the size that it is stated for."""
+
+    name: str
+    rows: int
+    wanted: str
+    measured: str
+    is_reached: bool
 
 
 def as_text(found: Mapping[Conditions, Samples], starts: Sequence[Usage]) -> str:
-    """A line for each size and figure. A small size is mostly start-up."""
+    """A line for each size and figure. A smaller size than a figure's is mostly start-up."""
     lines = []
     for conditions, samples in found.items():
         if not conditions.delay:
-            lines += [(f"{conditions.rows:,}", *line) for line in _of_size(samples)]
-    # Other work on the machine adds to it, and never takes from it.
-    cpu = min(start.cpu_seconds for start in starts)
-    lines.append(("", "CPU from start to first query", "<= 0.7 s", f"{cpu:.2f} s", cpu <= 0.7))
+            lines += [_line(conditions.rows, figure) for figure in _of_size(samples)]
+    lines.append(["", *_line(0, _start_up(starts))[1:]])
     return tabulate(
-        [[*line[:-1], "yes" if line[-1] else "NO"] for line in lines],
+        lines,
         ["rows", "figure", "to reach", "measured", "reached"],
         tablefmt="github",
         disable_numparse=True,
@@ -39,7 +49,14 @@ def as_text(found: Mapping[Conditions, Samples], starts: Sequence[Usage]) -> str
     )
 
 
-def _of_size(samples: Samples) -> Iterator[_Line]:
+def _line(rows: int, figure: Figure) -> list[str]:
+    reached = "yes" if figure.is_reached else "NO"
+    if rows < figure.rows:
+        reached = f"is stated for {figure.rows:,}"
+    return [f"{rows:,}", figure.name, figure.wanted, figure.measured, reached]
+
+
+def _of_size(samples: Samples) -> Iterator[Figure]:
     full, one, same = samples[FULL], samples[ONE_PERIOD], samples[UNCHANGED]
     first = samples[FIRST_LOAD]
     yield _at_least("copy phase, of the ceiling", 0.85, samples, CEILING, COPY_PHASE)
@@ -49,20 +66,38 @@ def _of_size(samples: Samples) -> Iterator[_Line]:
             wanted = 20 if peer == DOCUMENT else 5
             yield _at_least(f"times faster than {peer}", wanted, samples, peer, FIRST_LOAD)
     memory = max(sample.peak_bytes or 0 for sample in first) / 2**20
-    yield "peak memory", "<= 96 MiB", f"{memory:.0f} MiB", memory <= 96
+    yield Figure("peak memory", 0, "<= 96 MiB", f"{memory:.0f} MiB", memory <= 96)
     moved = max(sample.rows_moved for sample in same)
-    yield "nothing changed: rows moved", "0", f"{moved}", moved == 0
+    yield Figure("nothing changed: rows moved", 0, "0", f"{moved}", moved == 0)
     wal = _wal(samples, UNCHANGED) / 1000
-    yield "nothing changed: WAL", "< 100 kB", f"{wal:.0f} kB", wal < 100
+    yield Figure("nothing changed: WAL", 0, "< 100 kB", f"{wal:.0f} kB", wal < 100)
     faster = median(s.seconds for s in full) / median(s.seconds for s in one)
-    yield "one period: times faster than a full run", ">= 3", f"{faster:.1f}", faster >= 3
+    yield Figure(
+        "one period: times faster than a full run",
+        5 * MILLION,
+        ">= 3",
+        f"{faster:.1f}",
+        faster >= 3,
+    )
     less = _wal(samples, FULL) / _wal(samples, ONE_PERIOD)
-    yield "one period: times less WAL than a full run", ">= 30", f"{less:.0f}", less >= 30
+    yield Figure(
+        "one period: times less WAL than a full run",
+        5 * MILLION,
+        ">= 30",
+        f"{less:.0f}",
+        less >= 30,
+    )
 
 
-def _at_least(name: str, wanted: float, samples: Samples, slower: str, faster: str) -> _Line:
+def _at_least(name: str, wanted: float, samples: Samples, slower: str, faster: str) -> Figure:
     measured = times_faster(samples[slower], samples[faster])
-    return name, f">= {wanted:g}", f"{measured:.2f}", measured >= wanted
+    return Figure(name, MILLION, f">= {wanted:g}", f"{measured:.2f}", measured >= wanted)
+
+
+def _start_up(starts: Sequence[Usage]) -> Figure:
+    # Other work on the machine adds to it, and never takes from it.
+    cpu = min(start.cpu_seconds for start in starts)
+    return Figure("CPU from start to first query", 0, "<= 0.7 s", f"{cpu:.2f} s", cpu <= 0.7)
 
 
 def _wal(samples: Samples, way: str) -> float:

@@ -52,8 +52,8 @@ def _line(samples: Sequence[Sample], ceiling: Sequence[Sample]) -> list[str]:
 
 
 def times_faster(first: Sequence[Sample], second: Sequence[Sample]) -> float:
-    """How many times faster the second is: of samples of the same rounds, the median."""
-    return median(a.seconds / b.seconds for a, b in zip(first, second, strict=True))
+    """How many times faster the second is: the median of the rounds that measured both."""
+    return median(a.seconds / b.seconds for a, b in zip(first, second, strict=False))
 
 
 def _median(
