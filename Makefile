@@ -48,8 +48,9 @@ demo: setup ## Run the job between two throw-away databases (ROWS=200000)
 databases: setup ## Start these databases for your own trials, until Ctrl-C (ROWS=200000)
 	@$(WITH_TESTS) -m databases --rows $(ROWS)
 
+# A worker a core, each with databases of its own.
 test: setup ## Run all tests that need no Docker and no cluster
-	$(VENV)/bin/pytest
+	$(VENV)/bin/pytest --numprocesses=auto --dist=worksteal
 	$(MAKE) airflow-test
 
 lint: setup ## Check style, format and types

@@ -2,6 +2,7 @@
 
 import os
 import re
+import sys
 from collections.abc import Iterator
 from itertools import count
 
@@ -32,9 +33,11 @@ def pytest_configure() -> None:
 
 
 @pytest.fixture(autouse=True)
-def _log_as_before() -> Iterator[None]:
+def _process_as_before() -> Iterator[None]:
     """What a test that loads in its own process set up is no matter of the next one."""
+    hook = sys.unraisablehook
     yield
+    sys.unraisablehook = hook
     structlog.reset_defaults()
 
 

@@ -1,6 +1,7 @@
 """The command `etl-sales-target`. The one place where errors become exit codes."""
 
 import datetime
+import faulthandler
 import gc
 import os
 import re
@@ -251,6 +252,8 @@ def _fail(error: JobError) -> int:
 
 def main() -> None:
     """The console script."""
+    # A crash inside a driver leaves at least the lines that led there.
+    faulthandler.enable()
     # Rows form no cycles: the collector would walk each batch in vain, a quarter of a copy's time.
     gc.set_threshold(_GC_THRESHOLD)
     sys.exit(execute(sys.argv[1:]))

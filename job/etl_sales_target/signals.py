@@ -1,7 +1,10 @@
 """SIGTERM and SIGINT end the job in order: as an error that every step cleans up after."""
 
 import contextlib
+import os
 import signal
+import sys
+import threading
 from collections.abc import Iterator
 from types import FrameType
 
@@ -9,14 +12,17 @@ from etl_sales_target.errors import StoppedError
 
 _STOPPING = (signal.SIGTERM, signal.SIGINT)
 
+# Until then whatever swallowed a stop is over.
+_AGAIN_SECONDS = 0.02
+
 _stops: list[StoppedError] = []
 
 
 def raise_on_stop() -> None:
     """From now on the first of these signals raises StoppedError, wherever the process is."""
     _stops.clear()
-    for number in _STOPPING:
-        signal.signal(number, _stop)
+    _listen()
+    sys.unraisablehook = _come_again
 
 
 @contextlib.contextmanager
@@ -70,9 +76,33 @@ def ignore() -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
+def _listen() -> None:
+    for number in _STOPPING:
+        signal.signal(number, _stop)
+
+
 def _stop(number: int, _frame: FrameType | None) -> None:
     # Cleaning up must not be interrupted by an impatient second signal.
     ignore()
-    stop = StoppedError(f"Stopped by {signal.Signals(number).name}; nothing was committed.")
+    name = signal.Signals(number).name
+    stop = StoppedError(f"Stopped by {name}; nothing was committed.", signal=name)
     _stops.append(stop)
     raise stop
+
+
+def _come_again(unraisable: "sys.UnraisableHookArgs") -> None:
+    """Repeats a signal whose error was raised where Python lets none pass, only prints it.
+
+    Such places are finalisers and the callbacks of weak references, wherever a library has one.
+    """
+    stop = unraisable.exc_value
+    if not isinstance(stop, StoppedError):
+        sys.__unraisablehook__(unraisable)
+        return
+    _stops.clear()
+    _listen()
+    number = signal.Signals[stop.fields["signal"]]
+    # To the process, not to this thread: the main one may be waiting for a server.
+    again = threading.Timer(_AGAIN_SECONDS, os.kill, (os.getpid(), number))
+    again.daemon = True
+    again.start()

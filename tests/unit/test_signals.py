@@ -2,6 +2,8 @@
 
 import os
 import signal
+import time
+import weakref
 from collections.abc import Iterator
 
 import pytest
@@ -74,3 +76,44 @@ def test_a_block_may_be_heard_where_signals_are_ignored():
     with signals.heard():
         pass
     send(signal.SIGTERM)
+
+
+class Referred:
+    """Something that a weak reference can point to."""
+
+
+def stop_in_a_callback(number: signal.Signals) -> None:
+    """Python calls it when the object goes, and passes no error of it on."""
+    referred = Referred()
+    reference = weakref.ref(referred, lambda _: send(number))
+    del referred
+    assert reference() is None
+
+
+@pytest.mark.parametrize("number", STOPPING)
+def test_a_stop_that_python_swallows_comes_again(
+    number: signal.Signals, capsys: pytest.CaptureFixture[str]
+):
+    stop_in_a_callback(number)
+
+    with pytest.raises(StoppedError, match=number.name):
+        time.sleep(5)
+    assert capsys.readouterr().err == ""
+
+
+def test_a_stop_that_python_swallows_waits_for_a_commit():
+    with signals.held():
+        stop_in_a_callback(signal.SIGTERM)
+        time.sleep(0.2)
+
+
+def test_other_errors_that_python_swallows_are_printed(capsys: pytest.CaptureFixture[str]):
+    def fail(_: object) -> None:
+        raise KeyError("lost")
+
+    referred = Referred()
+    reference = weakref.ref(referred, fail)
+    del referred
+
+    assert reference() is None
+    assert "KeyError: 'lost'" in capsys.readouterr().err
