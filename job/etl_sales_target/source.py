@@ -38,9 +38,9 @@ _HELP = re.compile(r"\s*Help: https://\S+")
 # Bounds the length of one statement's WHERE; each further group is one more query.
 _PERIODS_A_QUERY = 200
 
-# Rows that move on at a time. The driver decodes a whole round trip's; these few are put together
-# and sent while a processor's own cache still holds them, which saves a third of the time.
-_BATCH_ROWS = 1000
+# The driver decodes a whole round trip's rows. So many of them at a time move on, and are sent while
+# a processor's own cache still holds them: see docs/benchmark.md.
+_ROWS_AT_A_TIME = 1000
 
 # What is asked for as the size of a packet. The server grants as much as its own configuration
 # allows (8 KiB by default).
@@ -193,7 +193,7 @@ class Source:
 
         Close it where it may not be read to its end: while the connection still stands.
         """
-        rows = min(_BATCH_ROWS, self._settings.batch_rows)
+        rows = min(_ROWS_AT_A_TIME, self._settings.batch_rows)
         for group in _groups(periods):
             with self._query(tables.rows(self._table, group)) as cursor:
                 self._require_numbers(cursor)
