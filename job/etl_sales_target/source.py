@@ -38,8 +38,8 @@ _HELP = re.compile(r"\s*Help: https://\S+")
 # Bounds the length of one statement's WHERE; each further group is one more query.
 _PERIODS_A_QUERY = 200
 
-# The driver decodes a whole round trip's rows. So many of them at a time move on, and are sent while
-# a processor's own cache still holds them: see docs/benchmark.md.
+# The driver decodes a whole round trip's rows. So many of them at a time move on, and are sent
+# while a processor's own cache still holds them: see docs/benchmark.md.
 _ROWS_AT_A_TIME = 1000
 
 # What is asked for as the size of a packet. The server grants as much as its own configuration
