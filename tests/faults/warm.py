@@ -8,6 +8,7 @@ import contextlib
 import gc
 import json
 import os
+import select
 import signal
 import sys
 import traceback
@@ -19,16 +20,29 @@ _running: dict[int, Path] = {}
 
 def main() -> None:
     _import_all()
-    signal.signal(signal.SIGCHLD, _reap)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    for line in sys.stdin:
-        request = json.loads(line)
-        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])
-        pid = os.fork()
-        if pid == 0:
-            _become_command(request)
-        _running[pid] = Path(request["folder"])
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGCHLD])
+    # A handler alone would be called too late for a child that ends just before this process waits.
+    ended, waker = os.pipe()
+    os.set_blocking(waker, False)
+    signal.set_wakeup_fd(waker)
+    signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
+    requests = os.fdopen(0, "rb", buffering=0)
+    while True:
+        ready, _, _ = select.select([requests, ended], [], [])
+        if ended in ready:
+            os.read(ended, 4096)
+            _reap()
+        if requests in ready:
+            if not (line := requests.readline()):
+                return
+            _fork(json.loads(line))
+
+
+def _fork(request: dict[str, Any]) -> None:
+    pid = os.fork()
+    if pid == 0:
+        _become_command(request)
+    _running[pid] = Path(request["folder"])
 
 
 def _import_all() -> None:
@@ -46,21 +60,22 @@ def _import_all() -> None:
     gc.freeze()
 
 
-def _reap(_number: int, _frame: object) -> None:
+def _reap() -> None:
     with contextlib.suppress(ChildProcessError):
         while (ended := os.waitpid(-1, os.WNOHANG))[0]:
             pid, status = ended
             folder = _running.pop(pid)
             unfinished = folder / "exit.new"
-            unfinished.write_text(str(os.waitstatus_to_exitcode(status)))
-            unfinished.rename(folder / "exit")
+            with contextlib.suppress(FileNotFoundError):  # Nobody waits for it any more.
+                unfinished.write_text(str(os.waitstatus_to_exitcode(status)))
+                unfinished.rename(folder / "exit")
 
 
 def _become_command(request: dict[str, Any]) -> None:
     """What the console script does, and the interpreter around it."""
+    signal.set_wakeup_fd(-1)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD):
         signal.signal(number, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGCHLD])
     folder = Path(request["folder"])
     os.chdir(folder / "work")
     os.environ.clear()
