@@ -4,6 +4,7 @@ The SQL given to `execute` must be such that both databases understand it.
 """
 
 import contextlib
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -82,7 +83,9 @@ class OracleSource:
     table: str = field(init=False)
 
     def __post_init__(self) -> None:
-        self.table = f"{self.connect_arguments['user']}.etl_sales_target_test"
+        # One for each of the processes in which pytest runs the tests.
+        worker = os.environ.get("PYTEST_XDIST_WORKER", "alone")
+        self.table = f"{self.connect_arguments['user']}.etl_sales_target_test_{worker}"
         with contextlib.suppress(oracledb.DatabaseError):
             self.execute("DROP TABLE {table}")
         self.execute(
