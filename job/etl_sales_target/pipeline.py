@@ -131,21 +131,22 @@ def _load(
 
 
 def _reload(source: Source, target: Target, plan: Plan, report: Report) -> None:
+    periods = plan.periods
     with phase(report, "copy"):
         start = time.monotonic()
-        report.rows_deleted = target.delete(plan.periods)
+        report.rows_deleted = target.delete(periods)
         with (
             Progress(total=plan.rows_to_copy) as progress,
-            closing(source.batches(plan.periods)) as batches,
+            closing(source.batches(periods)) as batches,
         ):
             report.rows_copied = target.copy(at_most(plan.rows_to_copy, batches), progress.add)
         seconds = time.monotonic() - start
         report.rows_per_second = round(report.rows_copied / seconds) if seconds else 0
     with phase(report, "proof"):
         target.analyze()
-        figures = target.figures(plan.periods)
+        figures = target.figures(periods)
         # The figures of all periods have counted the whole table already.
-        rows_target = total_rows(figures.values()) if plan.periods is None else target.count()
+        rows_target = total_rows(figures.values()) if periods is None else target.count()
         prove(
             plan.expected(),
             figures,

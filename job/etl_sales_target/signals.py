@@ -21,7 +21,8 @@ _stops: list[StoppedError] = []
 def raise_on_stop() -> None:
     """From now on the first of these signals raises StoppedError, wherever the process is."""
     _stops.clear()
-    _listen()
+    for number in _STOPPING:
+        signal.signal(number, _stop)
     sys.unraisablehook = _come_again
 
 
@@ -76,11 +77,6 @@ def ignore() -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
-def _listen() -> None:
-    for number in _STOPPING:
-        signal.signal(number, _stop)
-
-
 def _stop(number: int, _frame: FrameType | None) -> None:
     # Cleaning up must not be interrupted by an impatient second signal.
     ignore()
@@ -99,8 +95,7 @@ def _come_again(unraisable: "sys.UnraisableHookArgs") -> None:
     if not isinstance(stop, StoppedError):
         sys.__unraisablehook__(unraisable)
         return
-    _stops.clear()
-    _listen()
+    raise_on_stop()
     number = signal.Signals[stop.fields["signal"]]
     # To the process, not to this thread: the main one may be waiting for a server.
     again = threading.Timer(_AGAIN_SECONDS, os.kill, (os.getpid(), number))

@@ -19,7 +19,7 @@ from benchmark.ways import (
     UNCHANGED,
 )
 
-MILLION = 1_000_000
+_MILLION = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def _of_size(samples: Samples) -> Iterator[Figure]:
     faster = median(s.seconds for s in full) / median(s.seconds for s in one)
     yield Figure(
         "one period: times faster than a full run",
-        5 * MILLION,
+        5 * _MILLION,
         ">= 3",
         f"{faster:.1f}",
         faster >= 3,
@@ -82,7 +82,7 @@ def _of_size(samples: Samples) -> Iterator[Figure]:
     less = _wal(samples, FULL) / _wal(samples, ONE_PERIOD)
     yield Figure(
         "one period: times less WAL than a full run",
-        5 * MILLION,
+        5 * _MILLION,
         ">= 30",
         f"{less:.0f}",
         less >= 30,
@@ -91,7 +91,7 @@ def _of_size(samples: Samples) -> Iterator[Figure]:
 
 def _at_least(name: str, wanted: float, samples: Samples, slower: str, faster: str) -> Figure:
     measured = times_faster(samples[slower], samples[faster])
-    return Figure(name, MILLION, f">= {wanted:g}", f"{measured:.2f}", measured >= wanted)
+    return Figure(name, _MILLION, f">= {wanted:g}", f"{measured:.2f}", measured >= wanted)
 
 
 def _start_up(starts: Sequence[Usage]) -> Figure:

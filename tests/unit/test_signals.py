@@ -42,8 +42,11 @@ def test_a_second_signal_does_not_disturb_the_cleaning_up(number: signal.Signals
     send(number)
 
 
-def hold(*, then_fail: bool = False, stopped_by: signal.Signals | None = None) -> None:
+def hold(
+    *, seconds: float = 0, then_fail: bool = False, stopped_by: signal.Signals | None = None
+) -> None:
     with signals.held():
+        time.sleep(seconds)
         if stopped_by:
             send(stopped_by)
         if then_fail:
@@ -101,10 +104,15 @@ def test_a_stop_that_python_swallows_comes_again(
     assert capsys.readouterr().err == ""
 
 
-def test_a_stop_that_python_swallows_waits_for_a_commit():
-    with signals.held():
-        stop_in_a_callback(signal.SIGTERM)
-        time.sleep(0.2)
+def test_a_stop_that_comes_again_during_a_commit_is_too_late():
+    stop_in_a_callback(signal.SIGTERM)
+    hold(seconds=0.2)
+
+
+def test_a_stop_that_comes_again_during_a_commit_that_fails_counts():
+    stop_in_a_callback(signal.SIGTERM)
+    with pytest.raises(StoppedError):
+        hold(seconds=0.2, then_fail=True)
 
 
 def test_other_errors_that_python_swallows_are_printed(capsys: pytest.CaptureFixture[str]):
