@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING
 import click
 import structlog
 
-from etl_sales_target import logs, signals, termination
-from etl_sales_target.errors import JobError
+from etl_sales_target.core.errors import JobError
+from etl_sales_target.reporting import termination
+from etl_sales_target.runtime import logs, signals
 
 if TYPE_CHECKING:
-    from etl_sales_target.job import Job
-    from etl_sales_target.plan import Request
-    from etl_sales_target.settings import Settings
+    from etl_sales_target.config.settings import Settings
+    from etl_sales_target.core.plan import Request
+    from etl_sales_target.run import Job
 
 log = structlog.get_logger()
 
@@ -79,7 +80,7 @@ _report = click.option(
 def _print_versions(ctx: click.Context, _param: click.Parameter, value: bool) -> None:  # noqa: FBT001
     if not value:
         return
-    from etl_sales_target import versions  # noqa: PLC0415
+    from etl_sales_target.commands import versions  # noqa: PLC0415
 
     for line in versions.lines():
         click.echo(line)
@@ -109,7 +110,7 @@ def cli() -> None:
 @_report
 def run(*, full: bool, dry_run: bool, allow_shrink: bool, report_file: Path | None) -> None:
     """Makes the target equal to the source, by reloading the periods that differ."""
-    from etl_sales_target.plan import Request  # noqa: PLC0415
+    from etl_sales_target.core.plan import Request  # noqa: PLC0415
 
     mode = "full" if full else "run"
     request = Request(mode, force=full, allow_shrink=allow_shrink)
@@ -131,8 +132,8 @@ def backfill(
     report_file: Path | None,
 ) -> None:
     """Reloads the months --from to --to, both inclusive, whatever the digests say."""
-    from etl_sales_target.model import Months  # noqa: PLC0415
-    from etl_sales_target.plan import Request  # noqa: PLC0415
+    from etl_sales_target.core.periods import Months  # noqa: PLC0415
+    from etl_sales_target.core.plan import Request  # noqa: PLC0415
 
     if last < first:
         raise click.BadParameter("it is before --from.", param_hint="'--to'")
@@ -146,13 +147,13 @@ def _load(request: "Request", *, dry_run: bool, report_file: Path | None) -> Non
             raise click.UsageError("A dry run leaves no report.")
         _print_plan(request)
         return
-    from etl_sales_target import job  # noqa: PLC0415
+    from etl_sales_target import run as job  # noqa: PLC0415
 
     job.load(*_settings(), request, report_file)
 
 
 def _print_plan(request: "Request") -> None:
-    from etl_sales_target import tabular  # noqa: PLC0415
+    from etl_sales_target.reporting import render as tabular  # noqa: PLC0415
 
     job = _job()
     plan = job.preview(request)
@@ -177,8 +178,8 @@ def check() -> None:
 @click.option("--rows", is_flag=True, help="Compare row by row, not only counts and sums.")
 def verify(*, rows: bool) -> None:
     """Compares source and target as they are now; exit code 65 where they differ."""
-    from etl_sales_target import tabular  # noqa: PLC0415
-    from etl_sales_target.verify import VerifyError  # noqa: PLC0415
+    from etl_sales_target.commands.verify import VerifyError  # noqa: PLC0415
+    from etl_sales_target.reporting import render as tabular  # noqa: PLC0415
 
     verification = _job().verify(rows=rows)
     click.echo(tabular.verification(verification))
@@ -193,21 +194,21 @@ def verify(*, rows: bool) -> None:
 @click.option("--last", default=20, type=click.IntRange(min=1), help="How many; 20 by default.")
 def runs(*, last: int) -> None:
     """Shows the last runs, from the ledger."""
-    from etl_sales_target import tabular  # noqa: PLC0415
+    from etl_sales_target.reporting import render as tabular  # noqa: PLC0415
 
     click.echo(tabular.runs(_job().last_runs(last)))
 
 
 def _job() -> "Job":
     # Here, as above, not at the top: --help and a wrong option need not wait for the drivers.
-    from etl_sales_target.job import Job  # noqa: PLC0415
+    from etl_sales_target.run import Job  # noqa: PLC0415
 
     return Job.read(*_settings())
 
 
 def _settings() -> tuple["Settings", str]:
     """The settings, and the id of this command, which stands on every line of its log."""
-    from etl_sales_target.settings import Settings  # noqa: PLC0415
+    from etl_sales_target.config.settings import Settings  # noqa: PLC0415
 
     settings = Settings.read()
     run_id = f"{datetime.datetime.now(datetime.UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"

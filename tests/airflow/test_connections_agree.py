@@ -21,8 +21,8 @@ from airflow.providers.postgres.hooks.postgres import PostgresHook
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from etl_sales_target import connections
-from etl_sales_target.errors import ConfigurationError
+from etl_sales_target.config import airflow_connection as connections
+from etl_sales_target.core.errors import ConfigurationError
 
 CONN_ID = "tested"
 VARIABLE = "AIRFLOW_CONN_TESTED"

@@ -25,7 +25,7 @@ from kubernetes.client import (
 )
 
 from chart.rendering import NAMESPACE, RELEASE, needs_helm, render
-from etl_sales_target import errors
+from etl_sales_target.core import errors
 
 RUN_ID = "scheduled__2026-01-02T00:00:00+00:00"
 PARAMS = {"full": False, "from": None, "to": None, "allow_shrink": False}

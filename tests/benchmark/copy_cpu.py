@@ -23,9 +23,9 @@ from sqlalchemy import text
 from benchmark import process, raw_copy
 from benchmark.stage import MEASURED, stage
 from etl_sales_target import cli
-from etl_sales_target.job import Job
-from etl_sales_target.settings import Settings
-from etl_sales_target.target import Target
+from etl_sales_target.config.settings import Settings
+from etl_sales_target.postgres.target import Target
+from etl_sales_target.run import Job
 
 _ROUNDS_A_TRY = 3
 # So many that what a COPY takes to begin and to end is a small part of it.

@@ -17,8 +17,8 @@ from sqlalchemy.dialects import oracle
 from tabulate import tabulate
 
 from databases import Databases, databases
-from etl_sales_target import tables
-from etl_sales_target.model import TableName
+from etl_sales_target.core import statements as tables
+from etl_sales_target.core.periods import TableName
 
 TABLE = TableName("apps", "khs_customers_trx_targets")
 _BATCH_ROWS = 10_000

@@ -10,13 +10,14 @@ import pytest
 import yaml
 
 from chart.rendering import CHART, CONNECTIONS, PROJECT, needs_helm, render
-from etl_sales_target import errors, lineage
-from etl_sales_target.settings import (
+from etl_sales_target.config.settings import (
     ORACLE_CONNECTION,
     POSTGRES_CONNECTION,
     PUSHGATEWAY_PASSWORD,
     Settings,
 )
+from etl_sales_target.core import errors
+from etl_sales_target.reporting import lineage
 
 Read = Callable[[dict[str, str]], dict[str, Any]]
 

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from chart.rendering import PROJECT, needs_helm, render
-from etl_sales_target.metrics import outcomes
+from etl_sales_target.reporting.metrics import outcomes
 from monitoring import PROMTOOL, needs_promtool
 
 pytestmark = needs_helm

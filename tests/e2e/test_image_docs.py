@@ -13,7 +13,7 @@ import pytest
 from e2e.containers import DOCKER, PROJECT, VERSION
 from e2e.tls import Authority, postgres_front
 from embedded_postgres import EmbeddedPostgres
-from etl_sales_target.settings import ORACLE_CONNECTION, POSTGRES_CONNECTION
+from etl_sales_target.config.settings import ORACLE_CONNECTION, POSTGRES_CONNECTION
 from integration.conftest import TargetDatabase
 from oracle_standin import OracleStandin
 from sources import SourceDatabase

@@ -49,12 +49,6 @@ def _import_all() -> None:
     """What a run imports, and what it imports only once it is at work."""
     from sqlalchemy import create_engine  # noqa: PLC0415
 
-    import etl_sales_target.job  # noqa: PLC0415
-    import etl_sales_target.metrics  # noqa: PLC0415
-    import etl_sales_target.plan  # noqa: PLC0415
-    import etl_sales_target.pushgateway  # noqa: PLC0415
-    import etl_sales_target.tabular  # noqa: F401, PLC0415
-
     for url in ("postgresql+psycopg://", "oracle+oracledb://"):
         create_engine(url)
     gc.freeze()

@@ -11,7 +11,7 @@ from urllib.parse import quote
 import psycopg
 import pytest
 
-from etl_sales_target import connections
+from etl_sales_target.config import airflow_connection as connections
 from oracle_standin import OracleStandin
 from sources import COLUMNS, OracleSource, SourceDatabase, SourceRow, StandinSource, ordered
 

@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from itertools import count
 from unittest import mock
 
-from etl_sales_target import logs
-from etl_sales_target.job import load as load_and_report
-from etl_sales_target.plan import Request
-from etl_sales_target.report import Report
-from etl_sales_target.settings import Settings
+from etl_sales_target.config.settings import Settings
+from etl_sales_target.core.plan import Request
+from etl_sales_target.core.result import Report
+from etl_sales_target.run import load as load_and_report
+from etl_sales_target.runtime import logs
 
 _numbers = count(1)
 

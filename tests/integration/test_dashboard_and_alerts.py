@@ -8,7 +8,7 @@ import pytest
 from prometheus_client import CollectorRegistry, Summary, pushadd_to_gateway
 
 from chart.rendering import needs_helm, render
-from etl_sales_target import memory
+from etl_sales_target.runtime import memory
 from integration.conftest import Job, TargetDatabase
 from monitoring import Prometheus, Pushgateway, needs_monitoring
 from oracle_standin import OracleStandin

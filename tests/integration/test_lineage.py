@@ -10,8 +10,8 @@ from typing import Self
 
 import pytest
 
-from etl_sales_target.lineage_events import oracle_address
-from etl_sales_target.tables import COLUMNS
+from etl_sales_target.core.statements import COLUMNS
+from etl_sales_target.reporting.lineage_events import oracle_address
 from integration.conftest import Job, TargetDatabase
 from sources import SourceDatabase
 

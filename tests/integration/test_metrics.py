@@ -12,9 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from etl_sales_target import errors, memory, metrics
-from etl_sales_target.guards import GuardError
-from etl_sales_target.proof import ProofError
+from etl_sales_target.core import errors
+from etl_sales_target.core.guards import GuardError
+from etl_sales_target.core.reconciliation import ProofError
+from etl_sales_target.reporting import metrics
+from etl_sales_target.runtime import memory
 from integration.conftest import Job
 from monitoring import PROMTOOL, Prometheus, Pushgateway, needs_monitoring, needs_promtool
 from oracle_standin import OracleStandin

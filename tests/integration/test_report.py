@@ -14,9 +14,13 @@ import jsonschema
 import pytest
 
 import cgroups
-from etl_sales_target import cli, delivery, errors, logs, termination
-from etl_sales_target.postgres import Postgres
-from etl_sales_target.report import Report
+from etl_sales_target import cli
+from etl_sales_target.core import errors
+from etl_sales_target.core.result import Report
+from etl_sales_target.postgres.session import Postgres
+from etl_sales_target.reporting import deliver as delivery
+from etl_sales_target.reporting import termination
+from etl_sales_target.runtime import logs
 from integration.conftest import Job, TargetDatabase, with_password
 from integration.inprocess import signals_as_they_are
 from oracle_standin import OracleStandin

@@ -2,8 +2,8 @@
 
 from decimal import Decimal
 
-from etl_sales_target.model import Content, Figures, Period, Receipt
-from etl_sales_target.tables import COLUMNS
+from etl_sales_target.core.periods import Content, Figures, Period, Receipt
+from etl_sales_target.core.statements import COLUMNS
 
 RECIPE = "recipe 1"
 

@@ -8,8 +8,7 @@ import pytest
 from oracledb import errors as driver
 from psycopg import errors as sqlstates
 
-from etl_sales_target.classification import ORACLE, POSTGRES, Kind
-from etl_sales_target.errors import (
+from etl_sales_target.core.errors import (
     ConfigurationError,
     DataError,
     JobError,
@@ -17,9 +16,10 @@ from etl_sales_target.errors import (
     NotFoundError,
     TemporaryError,
 )
-from etl_sales_target.postgres import _errors as postgres_errors
-from etl_sales_target.retrying import is_worth_retrying
-from etl_sales_target.source import oracle_errors
+from etl_sales_target.core.failure_classes import ORACLE, POSTGRES, Kind
+from etl_sales_target.oracle.source import oracle_errors
+from etl_sales_target.postgres.session import _errors as postgres_errors
+from etl_sales_target.runtime.retrying import is_worth_retrying
 
 
 def oracle_failure(code: str, said: str = "what Oracle says") -> oracledb.Error:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from etl_sales_target.client_library import choose_mode, validate
-from etl_sales_target.connections import OracleParameters
-from etl_sales_target.errors import NotFoundError
-from etl_sales_target.settings import Settings
+from etl_sales_target.config.airflow_connection import OracleParameters
+from etl_sales_target.config.settings import Settings
+from etl_sales_target.core.errors import NotFoundError
+from etl_sales_target.oracle.client_library import choose_mode, validate
 
 
 def reason_against(client_dir: Path) -> NotFoundError:

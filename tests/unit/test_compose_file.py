@@ -8,8 +8,8 @@ import pytest
 import yaml
 from compose_spec import PyCompose
 
-from etl_sales_target import connections
-from etl_sales_target.settings import ORACLE_CONNECTION, POSTGRES_CONNECTION
+from etl_sales_target.config import airflow_connection as connections
+from etl_sales_target.config.settings import ORACLE_CONNECTION, POSTGRES_CONNECTION
 
 FILE = Path(__file__).parents[2] / "docker/compose.yaml"
 # The one variable: the Makefile sets it.

@@ -12,14 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etl_sales_target.connections import (
+from etl_sales_target.config.airflow_connection import (
     Connection,
     load,
     oracle_parameters,
     parse,
     postgres_parameters,
 )
-from etl_sales_target.errors import ConfigurationError
+from etl_sales_target.core.errors import ConfigurationError
 
 SECRET = "Top-Secret"
 ORACLE = f"oracle://scott:{SECRET}@db.example.com"

@@ -3,7 +3,7 @@
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from etl_sales_target.postgres import _copy_text
+from etl_sales_target.postgres.session import _copy_text
 
 values = st.none() | st.from_regex(r"-?[0-9]{1,5}(\.[0-9]{1,3})?", fullmatch=True)
 batches = st.lists(st.tuples(values, values, values), max_size=20)

@@ -9,9 +9,10 @@ from sqlalchemy import Table
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateTable
 
-from etl_sales_target import errors, ledger
 from etl_sales_target.cli import cli
-from etl_sales_target.settings import Settings
+from etl_sales_target.config.settings import Settings
+from etl_sales_target.core import errors
+from etl_sales_target.postgres import ledger
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()

@@ -4,9 +4,9 @@ import re
 import signal
 from pathlib import Path
 
-from etl_sales_target import errors
-from etl_sales_target.guards import GuardError
-from etl_sales_target.proof import ProofError
+from etl_sales_target.core import errors
+from etl_sales_target.core.guards import GuardError
+from etl_sales_target.core.reconciliation import ProofError
 
 PROJECT = Path(__file__).parents[2]
 JOB = PROJECT / "job" / "etl_sales_target"
@@ -43,7 +43,7 @@ def test_the_runbooks_links_lead_somewhere():
 
 
 def test_the_log_table_has_every_event():
-    code = "".join(file.read_text() for file in JOB.glob("*.py"))
+    code = "".join(file.read_text() for file in JOB.rglob("*.py"))
     logged = set(re.findall(r"log\.(?:debug|info|warning|error)\(\s*\"(\w+)\"", code))
     logged |= set(re.findall(r"self\._log\(\"(\w+)\"\)", code))
     text = (PROJECT / "docs" / "logs.md").read_text()

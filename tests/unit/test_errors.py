@@ -4,8 +4,9 @@ import re
 
 import pytest
 
-from etl_sales_target import errors, guards, proof
-from etl_sales_target.errors import JobError
+from etl_sales_target.core import errors, guards
+from etl_sales_target.core import reconciliation as proof
+from etl_sales_target.core.errors import JobError
 
 TREE = dict(re.findall(r"(\w+Error)\s+(\d+)", errors.__doc__))
 

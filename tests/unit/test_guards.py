@@ -2,8 +2,8 @@
 
 import pytest
 
-from etl_sales_target.guards import GuardError, check_shrink, warnings
-from etl_sales_target.plan import Plan, Request, make_plan
+from etl_sales_target.core.guards import GuardError, check_shrink, warnings
+from etl_sales_target.core.plan import Plan, Request, make_plan
 from unit.builders import RECIPE, content, period, receipt
 
 HALF = 50

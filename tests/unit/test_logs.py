@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 import structlog
 
-from etl_sales_target import logs
+from etl_sales_target.runtime import logs
 
 SECRET = "Top-Secret"
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from etl_sales_target import memory
+from etl_sales_target.runtime import memory
 
 MIB = 1 << 20
 
@@ -63,7 +63,7 @@ def test_the_peak_grows_with_what_is_used():
 
 def test_the_peak_is_that_of_this_program_and_not_of_its_parent():
     ballast = bytearray(b"x") * (300 * MIB)
-    program = "from etl_sales_target import memory; print(memory.peak_bytes())"
+    program = "from etl_sales_target.runtime import memory; print(memory.peak_bytes())"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
     del ballast
 

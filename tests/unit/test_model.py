@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etl_sales_target.model import Months, Period, TableName
+from etl_sales_target.core.periods import Months, Period, TableName
 
 NUMBERS = (
     st.none()

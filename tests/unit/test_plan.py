@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etl_sales_target.model import Content, Months, Period, Receipt
-from etl_sales_target.plan import Plan, Request, State, make_plan
+from etl_sales_target.core.periods import Content, Months, Period, Receipt
+from etl_sales_target.core.plan import Plan, Request, State, make_plan
 from unit.builders import RECIPE, content, period, receipt
 
 JANUARY = period(2024, 1)

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etl_sales_target.model import Figures
-from etl_sales_target.proof import ProofError, compare, prove
-from etl_sales_target.tables import COLUMNS
+from etl_sales_target.core.periods import Figures
+from etl_sales_target.core.reconciliation import ProofError, compare, prove
+from etl_sales_target.core.statements import COLUMNS
 from unit.builders import figures, period
 
 JANUARY = period(2024, 1)

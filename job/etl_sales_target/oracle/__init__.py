@@ -1,0 +1,1 @@
+"""The source. The only package that imports oracledb."""

@@ -1,0 +1,1 @@
+"""The target. The only package that imports psycopg."""

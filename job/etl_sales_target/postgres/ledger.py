@@ -1,0 +1,271 @@
+"""The ledger: a row a run, and a receipt a period, in two tables beside the target.
+
+The tables below are the one description of the layout. It only ever grows: a table or column that
+is missing is added on the next run, so a newer job upgrades the layout of an older one.
+"""
+
+import datetime
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    DateTime,
+    Executable,
+    Integer,
+    MetaData,
+    Numeric,
+    Row,
+    Table,
+    Text,
+    delete,
+    func,
+    select,
+    text,
+    update,
+)
+from sqlalchemy.dialects.postgresql import JSONB, insert
+from sqlalchemy.schema import CreateColumn, CreateSchema, CreateTable
+
+from etl_sales_target.core.periods import Content, Period, Receipt, TableName
+from etl_sales_target.core.result import Outcome, Report
+from etl_sales_target.postgres.session import Postgres
+
+RUNS = "etl_sales_target_runs"
+RECEIPTS = "etl_sales_target_receipts"
+
+
+_LOCK_LAYOUT = text("SELECT pg_advisory_xact_lock(hashtextextended('etl-sales-target layout', 0))")
+
+_HAS_SCHEMA = text("SELECT to_regnamespace(quote_ident(:name)) IS NOT NULL")
+
+# By the name that every session of the job has.
+_HAS_NO_SESSION = text("""
+    NOT EXISTS (
+        SELECT FROM pg_stat_activity
+         WHERE starts_with(application_name, 'etl-sales-target ' || run_id || ' ')
+    )
+""")
+
+
+def describe(schema: str) -> tuple[Table, Table]:
+    """The tables of the runs and of the receipts in this schema."""
+    metadata = MetaData(schema=schema)
+    runs = Table(
+        RUNS,
+        metadata,
+        Column("run_id", Text, primary_key=True),
+        Column("target_table", Text, nullable=False),
+        Column("source_table", Text, nullable=False),
+        Column("mode", Text, nullable=False),
+        Column("started_by", Text, nullable=False),
+        Column("started_at", DateTime(timezone=True), nullable=False),
+        Column("finished_at", DateTime(timezone=True)),
+        Column("outcome", Text, nullable=False),
+        Column("phase", Text),
+        Column("error_code", Text),
+        Column("error", Text),
+        Column("exit_code", Integer),
+        Column("snapshot", DateTime(timezone=True)),
+        Column("rows_source", BigInteger),
+        Column("rows_target", BigInteger),
+        Column("rows_deleted", BigInteger),
+        Column("rows_copied", BigInteger),
+        Column("periods_new", Integer),
+        Column("periods_changed", Integer),
+        Column("periods_vanished", Integer),
+        Column("periods_meddled", Integer),
+        Column("periods_requested", Integer),
+        Column("periods_unchanged", Integer),
+        Column("retries", Integer),
+        Column("seconds", Numeric),
+        Column("report", JSONB),
+    )
+    receipts = Table(
+        RECEIPTS,
+        metadata,
+        Column("target_table", Text, primary_key=True),
+        Column("period", Text, primary_key=True),
+        Column("target_year", Numeric),
+        Column("target_month", Numeric),
+        Column("row_count", BigInteger, nullable=False),
+        Column("digest", Text, nullable=False),
+        Column("recipe", Text, nullable=False),
+        Column("sums", JSONB, nullable=False),
+        Column("run_id", Text, nullable=False),
+        Column("loaded_at", DateTime(timezone=True), nullable=False),
+    )
+    return runs, receipts
+
+
+class Ledger:
+    """The ledger of one target, in an open session."""
+
+    def __init__(self, postgres: Postgres, target: TableName) -> None:
+        self._postgres = postgres
+        self._target = str(target)
+        self._schema = target.schema
+        self._runs, self._receipts = describe(target.schema)
+
+    def exists(self) -> bool:
+        """Whether both tables are there."""
+        return all(map(self._postgres.column_types, (self._runs, self._receipts)))
+
+    def check(self) -> None:
+        """Raises NotAllowedError where this user may not write the ledger."""
+        self._postgres.require(self._runs, "SELECT", "INSERT", "UPDATE")
+        self._postgres.require(self._receipts, "SELECT", "INSERT", "DELETE")
+
+    def create_missing(self) -> list[str]:
+        """Makes the schema, tables and columns that are missing; returns their names."""
+        if not self._missing():
+            return []
+        # Two first runs at once would stumble over each other, IF NOT EXISTS or not.
+        self._postgres.execute(_LOCK_LAYOUT)
+        missing = self._missing()
+        for statement in missing.values():
+            self._postgres.execute(statement)
+        return list(missing)
+
+    def _missing(self) -> dict[str, Executable]:
+        """What the layout lacks, by name, each with the statement that makes it."""
+        missing: dict[str, Executable] = {}
+        if not self._postgres.execute(_HAS_SCHEMA, name=self._schema).scalar():
+            missing[self._schema] = CreateSchema(self._schema)
+        for table in (self._runs, self._receipts):
+            columns = self._postgres.column_types(table)
+            if not columns:
+                missing[str(table)] = CreateTable(table)
+                continue
+            for column in table.columns:
+                if column.name not in columns:
+                    missing[str(column)] = self._add_column(table, column)
+        return missing
+
+    def _add_column(self, table: Table, column: Column[Any]) -> Executable:
+        definition = self._postgres.sql_of(CreateColumn(column))
+        return text(f"ALTER TABLE {self._postgres.name_of(table)} ADD COLUMN {definition}")
+
+    def open(self, report: Report) -> None:
+        """Notes that the run has begun; once more for its next attempt changes nothing."""
+        values = self._values(report)
+        self._postgres.execute(insert(self._runs).values(values).on_conflict_do_nothing())
+
+    def outcome(self, run_id: str) -> str | None:
+        """The outcome that stands in the ledger for this run."""
+        found = select(self._runs.c.outcome).where(self._runs.c.run_id == run_id)
+        return self._postgres.execute(found).scalar()
+
+    def close(self, report: Report) -> bool:
+        """Writes how the run ended. False where it had already ended."""
+        statement = update(self._runs).where(
+            self._runs.c.run_id == report.run_id, self._runs.c.outcome == Outcome.RUNNING
+        )
+        return bool(self._postgres.execute(statement.values(self._values(report))).rowcount)
+
+    def close_abandoned(self, run_id: str) -> list[str]:
+        """Marks earlier runs that ended without a word, killed or out of memory.
+
+        Call it under the lock: then a run that is still running has a session, by its name.
+        """
+        statement = (
+            update(self._runs)
+            .where(
+                self._runs.c.target_table == self._target,
+                self._runs.c.outcome == Outcome.RUNNING,
+                self._runs.c.run_id != run_id,
+                _HAS_NO_SESSION,
+            )
+            .values(outcome=Outcome.ABANDONED, finished_at=func.now())
+            .returning(self._runs.c.run_id)
+        )
+        return list(self._postgres.execute(statement).scalars())
+
+    def earlier_runs(self, run_id: str) -> dict[str, int]:
+        """How many other runs of this target ended in which way."""
+        runs = self._runs
+        statement = (
+            select(runs.c.outcome, func.count())
+            .where(
+                runs.c.target_table == self._target,
+                runs.c.run_id != run_id,
+                runs.c.outcome != Outcome.RUNNING,
+            )
+            .group_by(runs.c.outcome)
+        )
+        return dict(self._postgres.execute(statement).all())  # type: ignore[arg-type]
+
+    def receipts(self) -> dict[Period, Receipt]:
+        """What the last loads left in the target, by period."""
+        table = self._receipts
+        found = select(
+            table.c.target_year, table.c.target_month, table.c.row_count, table.c.digest,
+            table.c.recipe,
+        ).where(table.c.target_table == self._target)  # fmt: skip
+        return {
+            Period(row.target_year, row.target_month): Receipt(
+                row.row_count, row.digest, row.recipe
+            )
+            for row in self._postgres.execute(found)
+        }
+
+    def write_receipts(
+        self, contents: Mapping[Period, Content | None], recipe: str, run_id: str
+    ) -> None:
+        """Replaces the receipts of these periods; None: the period is gone, its receipt with it."""
+        table = self._receipts
+        self._postgres.execute(
+            delete(table).where(
+                table.c.target_table == self._target,
+                table.c.period.in_([str(period) for period in contents]),
+            )
+        )
+        rows = [
+            self._receipt(period, content, recipe, run_id)
+            for period, content in contents.items()
+            if content
+        ]
+        if rows:
+            self._postgres.execute(insert(table), rows)
+
+    def _receipt(
+        self, period: Period, content: Content, recipe: str, run_id: str
+    ) -> dict[str, Any]:
+        sums = content.figures.sums
+        return {
+            "target_table": self._target,
+            "period": str(period),
+            "target_year": period.year,
+            "target_month": period.month,
+            "row_count": content.figures.rows,
+            "digest": content.digest,
+            "recipe": recipe,
+            "sums": {name: None if n is None else f"{n:f}" for name, n in sums.items()},
+            "run_id": run_id,
+            "loaded_at": datetime.datetime.now(datetime.UTC),
+        }
+
+    def last_runs(self, number: int) -> Sequence[Row[Any]]:
+        """The last runs of this target, the latest first."""
+        runs = self._runs
+        statement = (
+            select(runs)
+            .where(runs.c.target_table == self._target)
+            .order_by(runs.c.started_at.desc())
+            .limit(number)
+        )
+        return self._postgres.execute(statement).all()
+
+    def _values(self, report: Report) -> dict[str, Any]:
+        """The report as a row: a column for each field of that name, and the whole as JSON."""
+        values = {
+            **vars(report),
+            **{f"periods_{state}": count for state, count in report.periods.items()},
+            "target_table": self._target,
+            "source_table": report.source,
+            "report": report.as_json(),
+        }
+        return {
+            column.name: values[column.name] for column in self._runs.c if column.name in values
+        }

@@ -1,0 +1,361 @@
+"""The connection to PostgreSQL: one session, its errors by the job's names, COPY and VACUUM.
+
+The only module that knows psycopg.
+"""
+
+import contextlib
+import json
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Self
+
+import psycopg
+import structlog
+from psycopg.abc import RV, PQGen
+from psycopg.conninfo import make_conninfo
+from psycopg.copy import LibpqWriter
+from psycopg.errors import _WaitTimeout
+from sqlalchemy import ClauseElement, CursorResult, Executable, Table, create_engine, text
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.pool import NullPool
+
+from etl_sales_target.config.settings import Settings
+from etl_sales_target.core import failure_classes as classification
+from etl_sales_target.core.errors import ConfigurationError, JobError, NotAllowedError
+from etl_sales_target.core.periods import Batch
+
+log = structlog.get_logger()
+
+# A dead network is noticed within about a minute, whatever the server was doing.
+_KEEPALIVE = {
+    "keepalives": 1,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,
+}
+
+# How soon a signal is seen while the server works.
+_WAKE_UP_SECONDS = 0.1
+
+# A TLS connection that was refused: not one that was cut, which also speaks of SSL.
+_TLS_REFUSED = re.compile(
+    r"certificate|does not support SSL|SSL error: (?!unexpected eof)|SSL (encryption|off)",
+    re.IGNORECASE,
+)
+
+# What other sessions see of this one is cut at 63 bytes by PostgreSQL.
+_NAME_BYTES = 63
+
+# A run has one session at a time. Another of its name is one that an earlier attempt has lost
+# without the server noticing; it would keep the lock, and the commit's outcome open.
+_END_LOST_SESSIONS = text("""
+    SELECT pg_terminate_backend(pid)
+      FROM pg_stat_activity
+     WHERE application_name = current_setting('application_name')
+       AND usename = current_user AND pid <> pg_backend_pid()
+""")
+
+# Classes of SQLSTATE whose messages quote rows: data, integrity, what a trigger raises.
+_QUOTES_ROWS = {"22", "23", "P0"}
+_QUOTED_VALUE = re.compile(r'(?<=[:e]) "[^"]*"(?=$| is out of range)')
+_COPIED_LINE = re.compile(r"(COPY [^\n]*?, line \d+(?:, column \w+)?): [^\n]*")
+
+_COLUMN_TYPES = text("""
+    SELECT attname, format_type(atttypid, atttypmod)
+      FROM pg_attribute
+     WHERE attrelid = to_regclass(:table) AND attnum > 0 AND NOT attisdropped
+""")
+
+_HAS_PRIVILEGE = text("SELECT has_table_privilege(to_regclass(:table), :privilege)")
+
+# No timeout that a load could trip; and the server, too, notices within about a minute that this
+# client or the network is gone, and gives its lock back. Older servers lack some of these.
+_TRANSACTION_SETTINGS = {
+    "statement_timeout": "0",
+    "idle_in_transaction_session_timeout": "0",
+    "transaction_timeout": "0",
+    "tcp_keepalives_idle": "30",
+    "tcp_keepalives_interval": "10",
+    "tcp_keepalives_count": "3",
+    "tcp_user_timeout": "60s",
+    "client_connection_check_interval": "2s",
+}
+
+_SET_UP_TRANSACTION = text("""
+    SELECT set_config(name, wanted.value, true)
+      FROM json_each_text(CAST(:settings AS json)) AS wanted (name, value)
+      JOIN pg_settings USING (name)
+""")
+
+
+class Postgres:
+    """An open session. A context manager: leaving it closes, and rolls back what is not committed.
+
+    Raises JobErrors alone: NotAllowedError, NotFoundError, TemporaryError, ConfigurationError.
+    """
+
+    def __init__(
+        self, parameters: Mapping[str, str | int], settings: Settings, run_id: str
+    ) -> None:
+        self._transaction_settings = json.dumps(
+            {"lock_timeout": f"{settings.lock_timeout_seconds}s", **_TRANSACTION_SETTINGS}
+        )
+        self.bytes_sent = 0
+        arguments = {
+            "connect_timeout": settings.connect_timeout_seconds,
+            **_KEEPALIVE,
+            **parameters,
+            "application_name": session_name(run_id),
+        }
+        engine = create_engine(
+            "postgresql+psycopg://",
+            creator=lambda: _connect(arguments, settings.call_timeout_seconds),
+            poolclass=NullPool,
+        )
+        with _errors("connect to the target"):
+            self._connection = engine.connect()
+        self._dialect = engine.dialect
+        self._preparer = engine.dialect.identifier_preparer
+        self._driver: psycopg.Connection[Any] = self._connection.connection.driver_connection  # type: ignore[assignment]
+        try:
+            self.execute(_END_LOST_SESSIONS)
+            self.rollback()
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ends the session, and with it a transaction that is not committed."""
+        # No ROLLBACK is sent: the server rolls back when the connection ends, even if it is stuck.
+        with contextlib.suppress(SQLAlchemyError, psycopg.Error, OSError):
+            self._connection.invalidate()
+            self._connection.close()
+
+    @property
+    def server_version(self) -> str:
+        """Such as 16.4."""
+        return str(self._driver.info.parameter_status("server_version")).split(" ", maxsplit=1)[0]
+
+    def begin(self) -> None:
+        """Begins a transaction with our own timeouts, whatever the server's defaults are."""
+        self.execute(_SET_UP_TRANSACTION, settings=self._transaction_settings)
+
+    def begin_snapshot(self, *, read_only: bool) -> None:
+        """Begins a transaction whose statements all see one moment."""
+        access = "READ ONLY" if read_only else "READ WRITE"
+        self.execute(text(f"SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, {access}"))
+        self.begin()
+
+    def execute(
+        self, statement: Executable, rows: list[dict[str, Any]] | None = None, **parameters: object
+    ) -> CursorResult[Any]:
+        """One statement, with parameters or, for many rows at once, with `rows`."""
+        log.debug("target_statement", sql=str(statement))
+        with _errors("use the target"):
+            result: CursorResult[Any] = self._connection.execute(statement, rows or parameters)
+            return result
+
+    def sql_of(self, element: ClauseElement) -> str:
+        """The element as SQL text."""
+        return str(element.compile(dialect=self._dialect))
+
+    def name_of(self, table: Table) -> str:
+        """The table's name as SQL text, quoted where it must be."""
+        return self._preparer.format_table(table)
+
+    def column_types(self, table: Table) -> dict[str, str]:
+        """The table's columns with their SQL types; empty where there is no such table."""
+        found = self.execute(_COLUMN_TYPES, table=self.name_of(table))
+        return {row.attname: row.format_type for row in found}
+
+    def require(self, table: Table, *privileges: str) -> None:
+        """Raises NotAllowedError unless this user has all of these privileges on the table."""
+        name = self.name_of(table)
+        missing = [
+            privilege
+            for privilege in privileges
+            if not self.execute(_HAS_PRIVILEGE, table=name, privilege=privilege).scalar()
+        ]
+        if missing:
+            raise NotAllowedError(
+                f"The user of the target may not {', '.join(missing)} on {table}.",
+                code="42501",
+                remedy=f"GRANT {', '.join(missing)} ON {name} TO its user.",
+            )
+
+    def copy(self, table: Table, batches: Iterable[Batch], on_batch: Callable[[int], None]) -> int:
+        """Appends the batches with one COPY; returns the rows sent.
+
+        `on_batch` is told the rows of each batch once it is sent. An error that the batches'
+        iterator raises comes out as itself, and the server discards what it was sent.
+        """
+        rows = 0
+        columns = ", ".join(map(self._preparer.format_column, table.columns))
+        statement = f"COPY {self.name_of(table)} ({columns}) FROM STDIN"
+        with _errors(f"copy rows to {table}"), self._driver.cursor() as cursor:
+            writer = _CountingWriter(cursor)
+            with cursor.copy(statement.encode(), writer=writer) as copy:
+                for batch in batches:
+                    copy.write(_copy_text(batch))
+                    rows += len(batch)
+                    on_batch(len(batch))
+            self.bytes_sent += writer.bytes_written
+        return rows
+
+    def commit(self) -> None:
+        """Makes the transaction's changes visible, all of them at one moment."""
+        with _errors("commit"):
+            self._connection.commit()
+
+    def rollback(self) -> None:
+        """Forgets the transaction's changes."""
+        with _errors("roll back"):
+            self._connection.rollback()
+
+    def analyze(self, table: Table) -> None:
+        """Refreshes the planner's statistics; the rows of this transaction count."""
+        self.execute(text(f"ANALYZE {self.name_of(table)}"))
+
+    def vacuum(self, table: Table) -> None:
+        """Returns the room of the deleted rows.
+
+        TRUNCATE false: shortening the file would take a lock that readers feel.
+        """
+        with _errors(f"vacuum {table}"):
+            self._driver.autocommit = True
+            statement = f"VACUUM (TRUNCATE false) {self.name_of(table)}"
+            self._driver.execute(statement.encode())
+
+
+class _Connection(psycopg.Connection[Any]):
+    """psycopg's own connection, which does not wait for ever.
+
+    Keepalives notice a dead network or host. A server process that stands still behind a live one,
+    in the middle of a COPY or of an answer, is noticed by this alone.
+    """
+
+    call_timeout_seconds: int
+
+    def wait(
+        self, gen: PQGen[RV], interval: float = _WAKE_UP_SECONDS, timeout: float | None = None
+    ) -> RV:
+        """Raises OperationalError, and closes, where the server takes longer than it may."""
+        try:
+            return super().wait(gen, interval, timeout or self.call_timeout_seconds)
+        except _WaitTimeout as error:
+            self.close()
+            raise psycopg.OperationalError(
+                f"the server did not answer within {self.call_timeout_seconds} s "
+                "(ETL_CALL_TIMEOUT_SECONDS)"
+            ) from error
+
+
+def _copy_text(batch: Batch) -> str:
+    """The rows in COPY's text format, in which numbers need no escapes.
+
+    A loop that runs in C takes a sixth of the time of psycopg's row by row. It stops at a row with
+    a NULL, which cannot be joined, and goes on behind it.
+    """
+    lines: list[str] = []
+    joined = map("\t".join, batch)  # type: ignore[arg-type]
+    while len(lines) < len(batch):
+        try:
+            lines.extend(joined)
+        except TypeError:
+            row = batch[len(lines)]
+            lines.append("\t".join([r"\N" if value is None else value for value in row]))
+    lines.append("")
+    return "\n".join(lines)
+
+
+class _CountingWriter(LibpqWriter):
+    """psycopg's own writer, which also counts what it sends."""
+
+    bytes_written = 0
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.bytes_written += len(data)
+        super().write(data)
+
+    def finish(self, exc: BaseException | None = None) -> None:
+        """Ends the COPY; after an error by closing, as the server may be what does not answer."""
+        if exc:
+            self.connection.close()
+        else:
+            super().finish()
+
+
+def session_name(run_id: str) -> str:
+    """The session's application_name: what a DBA sees in pg_stat_activity."""
+    return f"etl-sales-target {run_id} on {os.uname().nodename}"[:_NAME_BYTES]
+
+
+def _connect(
+    arguments: Mapping[str, str | int], call_timeout_seconds: int
+) -> psycopg.Connection[Any]:
+    try:
+        # As one text, so that libpq judges each: psycopg's own arguments, such as autocommit, are
+        # no business of a connection's extras.
+        connection = _Connection.connect(make_conninfo(**arguments))  # type: ignore[arg-type]
+    except psycopg.ProgrammingError as error:
+        # An option that libpq does not know, or a value that it cannot use.
+        raise ConfigurationError(
+            f"The connection to PostgreSQL cannot be used: {' '.join(str(error).split())}.",
+            remedy="Its extras are libpq's connection parameters.",
+        ) from error
+    connection.call_timeout_seconds = call_timeout_seconds
+    return connection
+
+
+@contextlib.contextmanager
+def _errors(doing: str) -> Iterator[None]:
+    """Gives the driver's errors the job's names; `doing` completes "could not ..."."""
+    try:
+        yield
+    except DBAPIError as error:
+        if not isinstance(error.orig, psycopg.Error):
+            raise
+        raise _named(error.orig, doing) from error.orig
+    except psycopg.Error as error:
+        raise _named(error, doing) from error
+
+
+def _named(error: psycopg.Error, doing: str) -> JobError:
+    # The stack trace in the log shows the driver's error too.
+    error.args = (_without_values(error),)
+    said = str(error).removesuffix(".")
+    code = error.sqlstate or classification.sqlstate_of_connection_failure(said)
+    kind = classification.postgres(code)
+    if _TLS_REFUSED.search(said):
+        kind = classification.TLS
+    message = f"PostgreSQL: could not {doing}: {said}."
+    # The base class itself is libpq's word for an answer that is no PostgreSQL.
+    if kind is None and (
+        isinstance(error, psycopg.OperationalError) or type(error) is psycopg.DatabaseError
+    ):
+        kind = classification.UNREACHABLE
+    if kind is None:
+        return JobError(message, code=code)
+    return kind.error(message, code=code, remedy=kind.remedy)
+
+
+def _without_values(error: psycopg.Error) -> str:
+    """What the server said in one line, but not the row that it quotes."""
+    said = error.diag
+    if said.message_primary is None:
+        return " ".join(str(error).split())
+    parts = {"": said.message_primary, "HINT: ": said.message_hint, "CONTEXT: ": said.context}
+    if (error.sqlstate or "")[:2] in _QUOTES_ROWS:
+        parts[""] = _QUOTED_VALUE.sub("", said.message_primary)
+    else:
+        parts["DETAIL: "] = said.message_detail
+    text = " ".join(f"{label}{part}" for label, part in parts.items() if part)
+    return " ".join(_COPIED_LINE.sub(r"\1", text).split())

@@ -1,0 +1,116 @@
+"""The target table: made where it is missing, checked, locked, counted, replaced by periods."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from sqlalchemy import delete, func, select, text
+from sqlalchemy.schema import CreateTable
+
+from etl_sales_target.core import statements as tables
+from etl_sales_target.core.errors import LockedError, NotFoundError, TemporaryError
+from etl_sales_target.core.periods import Batch, Figures, Period, TableName
+from etl_sales_target.postgres.session import Postgres
+
+_TRY_LOCK = text("SELECT pg_try_advisory_xact_lock(hashtextextended(:name, 0))")
+
+_LOCK_HOLDER = text("""
+    SELECT activity.application_name, activity.pid,
+           activity.application_name = current_setting('application_name') AS is_this_run
+      FROM pg_locks AS lock
+      JOIN pg_stat_activity AS activity USING (pid)
+     WHERE lock.locktype = 'advisory' AND lock.granted AND lock.objsubid = 1
+       AND lock.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+       AND (lock.classid::bigint << 32 | lock.objid::bigint) = hashtextextended(:name, 0)
+""")
+
+
+class Target:
+    """The table `ETL_TARGET_TABLE`, in the transaction of an open session."""
+
+    def __init__(self, postgres: Postgres, name: TableName) -> None:
+        self._postgres = postgres
+        self._name = name
+        self.table = tables.describe(name)
+
+    def lock(self) -> None:
+        """Makes this run the only one until its transaction ends; readers do not feel it.
+
+        Raises LockedError, with the holder's name, where another run is loading.
+        """
+        name = f"etl-sales-target:{self._name}"
+        if self._postgres.execute(_TRY_LOCK, name=name).scalar():
+            return
+        holder = self._postgres.execute(_LOCK_HOLDER, name=name).first()
+        if holder and holder.is_this_run:
+            raise TemporaryError(
+                f"A lost session of this run still holds the lock of {self._name}.",
+                remedy="The server was asked to end it; try again.",
+            )
+        held_by = (
+            f"{holder.application_name} (PostgreSQL pid {holder.pid})" if holder else "unknown"
+        )
+        raise LockedError(
+            f"Another run is loading {self._name}: {held_by}.",
+            remedy="Wait for it to end, then run again.",
+            holder=held_by,
+        )
+
+    def create_missing(self) -> bool:
+        """Makes the table where it is missing; returns whether it did."""
+        if self.exists():
+            return False
+        self._postgres.execute(CreateTable(self.table))
+        return True
+
+    def exists(self) -> bool:
+        """Whether the table is there."""
+        return bool(self._postgres.column_types(self.table))
+
+    def check(self) -> None:
+        """Raises NotFoundError or NotAllowedError where the table cannot hold the source's rows."""
+        types = self._postgres.column_types(self.table)
+        if not types:
+            raise NotFoundError(f"The target {self._name} is not there.", remedy="`run` makes it.")
+        for column in tables.COLUMNS:
+            if types.get(column) != "numeric":
+                raise NotFoundError(
+                    f"Column {column} of {self._name} is {types.get(column, 'not there')}, "
+                    "not numeric.",
+                    remedy=f"ALTER TABLE {self._name} so that {column} is NUMERIC without "
+                    "precision; anything else would lose digits.",
+                    column=column,
+                )
+        self._postgres.require(self.table, "SELECT", "INSERT", "DELETE")
+
+    def lock_table(self) -> None:
+        """Keeps other writers out until the end of the transaction; readers go on."""
+        name = self._postgres.name_of(self.table)
+        self._postgres.execute(text(f"LOCK TABLE {name} IN SHARE ROW EXCLUSIVE MODE"))
+
+    def counts(self) -> dict[Period, int]:
+        """Each period's rows."""
+        return tables.read_counts(self._postgres.execute(tables.counts(self.table)))
+
+    def count(self) -> int:
+        """The rows of the whole table."""
+        statement = select(func.count()).select_from(self.table)
+        return int(self._postgres.execute(statement).scalar_one())
+
+    def analyze(self) -> None:
+        """Tells the planner how few periods there are: else it sorts all rows to add them up."""
+        self._postgres.analyze(self.table)
+
+    def figures(self, periods: Sequence[Period] | None = None) -> Mapping[Period, Figures]:
+        """The rows, non-null counts and sums of these periods (None: of all)."""
+        statement = tables.figures(self.table, periods)
+        return tables.read_figures(self._postgres.execute(statement))
+
+    def delete(self, periods: Sequence[Period] | None) -> int:
+        """Deletes all rows of these periods (None: of the table); returns how many."""
+        statement = delete(self.table)
+        if periods is not None:
+            statement = statement.where(tables.in_periods(self.table, periods))
+        return self._postgres.execute(statement).rowcount
+
+    def copy(self, batches: Iterable[Batch], on_batch: Callable[[int], None]) -> int:
+        """Appends the batches; returns the rows sent. `on_batch` is told the rows of each."""
+        return self._postgres.copy(self.table, batches, on_batch)

@@ -1,0 +1,165 @@
+"""The metrics of a run, as Prometheus's families of samples.
+
+They are pushed with POST, which replaces the families of the same name on the Pushgateway and
+leaves the others. So what only a success pushes outlives every failure. docs/metrics.md lists them.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from etl_sales_target.core.errors import Reason
+from etl_sales_target.core.result import Outcome, Report
+
+PREFIX = "etl_sales_target"
+
+
+class ReportCollector(Collector):
+    """A finished run's metrics for a registry."""
+
+    def __init__(self, report: Report) -> None:
+        self._report = report
+
+    def collect(self) -> Iterator[Metric]:
+        """Every family that this run has something to say of."""
+        yield from _of_every_run(self._report)
+        if self._report.outcome is Outcome.SUCCEEDED:
+            yield from _of_a_success(self._report)
+
+
+def _of_every_run(report: Report) -> Iterator[Metric]:
+    yield from _gauge(
+        "last_completion_timestamp_seconds",
+        "When the last run ended, well or badly.",
+        _ended(report),
+    )
+    yield _gauges(
+        "last_run_outcome",
+        "How the last run ended: 1 for succeeded, or for the reason of its failure.",
+        "outcome",
+        {each: each == (report.reason or report.outcome) for each in outcomes()},
+    )
+    yield from _gauge("last_run_exit_code", "The last run's exit code.", report.exit_code)
+    yield _info(report)
+    yield from _gauge(
+        "last_run_duration_seconds", "From the last run's start to its end.", report.seconds
+    )
+    yield _gauges(
+        "last_run_phase_duration_seconds",
+        "How long each phase took that the last run reached.",
+        "phase",
+        report.phase_seconds,
+    )
+    yield from _gauge(
+        "last_run_retries",
+        "How often the last run began again by itself after a passing failure.",
+        report.retries,
+    )
+    yield from _gauge(
+        "last_run_abandoned_runs",
+        "Earlier runs, killed or out of memory, that the last run found unfinished.",
+        len(report.abandoned_runs),
+    )
+    yield from _gauge(
+        "last_run_oracle_received_bytes",
+        "What the last run received from Oracle.",
+        report.bytes_from_oracle,
+    )
+    yield from _gauge(
+        "last_run_postgres_sent_bytes",
+        "The rows that the last run sent to PostgreSQL.",
+        report.bytes_to_postgres,
+    )
+    yield from _gauge(
+        "last_run_peak_memory_bytes",
+        "The most resident memory that the last run's process had.",
+        report.peak_memory_bytes,
+    )
+    yield from _gauge(
+        "last_run_memory_limit_bytes",
+        "The memory limit of the last run's cgroup.",
+        report.memory_limit_bytes,
+    )
+    yield from _gauge(
+        "source_rows", "Rows of the source when a run last counted them.", report.rows_source
+    )
+    yield from _runs(report)
+
+
+def _of_a_success(report: Report) -> Iterator[Metric]:
+    yield from _gauge(
+        "last_success_timestamp_seconds", "When a run last succeeded.", _ended(report)
+    )
+    yield _gauges(
+        "last_success_rows",
+        "Rows that the last successful run moved.",
+        "operation",
+        {"copied": report.rows_copied, "deleted": report.rows_deleted},
+    )
+    yield _gauges(
+        "last_success_periods",
+        "Periods that the last successful run looked at, by state.",
+        "state",
+        report.periods,
+    )
+    yield from _gauge(
+        "last_success_warnings",
+        "Warnings of the last successful run on what the source holds.",
+        len(report.warnings),
+    )
+    yield from _gauge(
+        "target_rows", "Rows of the target when it was last loaded.", report.rows_target
+    )
+    if report.rows_copied:
+        yield from _gauge(
+            "copy_rows_per_second",
+            "How fast the last run that copied rows copied them.",
+            report.rows_per_second,
+        )
+
+
+def _runs(report: Report) -> Iterator[Metric]:
+    """Counted from the ledger, which remembers what the process and the gateway forget."""
+    if report.earlier_runs is None:
+        return
+    family = CounterMetricFamily(
+        f"{PREFIX}_runs", "Runs in the ledger, by outcome.", labels=["outcome"]
+    )
+    counts = Counter(report.earlier_runs) + Counter([report.outcome.value])
+    for outcome in (Outcome.SUCCEEDED, Outcome.FAILED, Outcome.ABANDONED):
+        family.add_metric([outcome.value], counts[outcome.value])
+    yield family
+
+
+def outcomes() -> list[str]:
+    """The values of the label `outcome` of `last_run_outcome`."""
+    return [Outcome.SUCCEEDED.value, *(reason.value for reason in Reason)]
+
+
+def _ended(report: Report) -> float | None:
+    return report.finished_at.timestamp() if report.finished_at else None
+
+
+def _gauge(name: str, text: str, value: float | None) -> Iterator[Metric]:
+    """Nothing where there is no value: then the last known one stays."""
+    if value is not None:
+        yield GaugeMetricFamily(f"{PREFIX}_{name}", text, value=value)
+
+
+def _gauges(name: str, text: str, label: str, values: Mapping[str, float]) -> Metric:
+    family = GaugeMetricFamily(f"{PREFIX}_{name}", text, labels=[label])
+    for key, value in values.items():
+        family.add_metric([key], value)
+    return family
+
+
+def _info(report: Report) -> Metric:
+    family = GaugeMetricFamily(
+        f"{PREFIX}_last_run_info",
+        "The last run's mode and the job's version, always 1.",
+        labels=["mode", "version"],
+    )
+    family.add_metric([report.mode, report.version], 1)
+    return family

@@ -1,0 +1,155 @@
+"""The Prometheus Pushgateway: pushes a run's metrics, and asks whether it is there."""
+
+import base64
+import http.client
+import os
+import ssl
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import tenacity
+from prometheus_client import CollectorRegistry, pushadd_to_gateway
+from prometheus_client.registry import Collector
+
+from etl_sales_target.config import airflow_connection as connections
+from etl_sales_target.config.settings import PUSHGATEWAY_PASSWORD, Settings
+from etl_sales_target.core.errors import (
+    ConfigurationError,
+    JobError,
+    NotAllowedError,
+    TemporaryError,
+)
+from etl_sales_target.runtime import logs
+
+# The group on the gateway. No label of the pod: each run replaces what the last one left.
+GROUP = "etl_sales_target"
+
+_PAUSE_SECONDS = 1
+_SHOWN_CHARACTERS = 200
+
+
+@dataclass(frozen=True)
+class Pushgateway:
+    """Where it is and how to log in. Its calls raise JobErrors, which name the gateway."""
+
+    url: str
+    timeout_seconds: int
+    user: str | None = None
+    password: str | None = field(default=None, repr=False)
+    ca_file: Path | None = None
+
+    @classmethod
+    def read(cls, settings: Settings) -> Self | None:
+        """The one that the settings name. Raises ConfigurationError."""
+        if not settings.pushgateway_url:
+            return None
+        password = connections.load_secret(
+            PUSHGATEWAY_PASSWORD, os.environ, settings.connections_dir
+        )
+        logs.hide([password])
+        return cls(
+            url=settings.pushgateway_url,
+            timeout_seconds=settings.pushgateway_timeout_seconds,
+            user=settings.pushgateway_user,
+            password=password,
+            ca_file=settings.pushgateway_ca_file,
+        )
+
+    def push(self, metrics: Collector) -> None:
+        """Replaces these families in the group; tries again, for a while, what is temporary."""
+        registry = CollectorRegistry()
+        registry.register(metrics)
+        for attempt in tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type(TemporaryError),
+            wait=tenacity.wait_fixed(_PAUSE_SECONDS),
+            stop=tenacity.stop_before_delay(self.timeout_seconds),
+            reraise=True,
+        ):
+            with attempt:
+                pushadd_to_gateway(
+                    self.url, job=GROUP, registry=registry, timeout=self.timeout_seconds,
+                    handler=self._handler,
+                )  # fmt: skip
+
+    def check(self) -> str:
+        """A line of `check`: it is ready, and lets this user in."""
+        self._request("GET", f"{self.url}/-/ready")
+        return f"{self.url} is ready"
+
+    def _handler(
+        self, url: str, method: str, timeout: float | None, headers: Any, data: bytes
+    ) -> Callable[[], None]:
+        """The shape in which prometheus_client takes a transport."""
+        del timeout  # Our own.
+        return lambda: self._request(method, url, data, dict(headers))
+
+    def _request(
+        self,
+        method: str,
+        url: str,
+        data: bytes | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        request = urllib.request.Request(  # noqa: S310 - the settings admit http and https only
+            url, data, {**(headers or {}), **self._login()}, method=method
+        )
+        try:
+            opener = urllib.request.build_opener(_NoRedirect, *self._tls())
+            opener.open(request, timeout=self.timeout_seconds).close()
+        except urllib.error.HTTPError as error:
+            with error:
+                raise self._answered(error) from None
+        except (OSError, http.client.HTTPException) as error:
+            raise self._unreachable(error) from error
+
+    def _login(self) -> dict[str, str]:
+        if not self.user:
+            return {}
+        login = base64.b64encode(f"{self.user}:{self.password or ''}".encode()).decode()
+        logs.hide([login])
+        return {"Authorization": f"Basic {login}"}
+
+    def _tls(self) -> Iterator[urllib.request.HTTPSHandler]:
+        if not self.url.startswith("https:"):
+            return
+        try:
+            context = ssl.create_default_context(cafile=self.ca_file)
+        except (OSError, ssl.SSLError) as error:
+            raise ConfigurationError(
+                f"The CA certificates of the Pushgateway cannot be read from {self.ca_file}: "
+                f"{error.strerror or error}.",
+                remedy="ETL_PUSHGATEWAY_CA_FILE names a PEM file that this user may read.",
+            ) from error
+        yield urllib.request.HTTPSHandler(context=context)
+
+    def _answered(self, error: urllib.error.HTTPError) -> JobError:
+        said = " ".join(error.read(_SHOWN_CHARACTERS).decode(errors="replace").split())
+        message = f"The Pushgateway at {self.url} answered {error.code} {error.reason}"
+        message += f": {said.removesuffix('.')}." if said else "."
+        code = str(error.code)
+        if error.code in {401, 403}:
+            remedy = "See ETL_PUSHGATEWAY_USER and ETL_PUSHGATEWAY_PASSWORD."
+            return NotAllowedError(message, code=code, remedy=remedy)
+        if error.code >= http.client.INTERNAL_SERVER_ERROR:
+            return TemporaryError(message, code=code)
+        return ConfigurationError(message, code=code, remedy="See ETL_PUSHGATEWAY_URL.")
+
+    def _unreachable(self, error: Exception) -> JobError:
+        reason = getattr(error, "reason", error)
+        message = (
+            f"The Pushgateway at {self.url} cannot be reached: {reason or type(reason).__name__}."
+        )
+        if isinstance(reason, ssl.SSLError):
+            return ConfigurationError(message, remedy="See ETL_PUSHGATEWAY_CA_FILE.")
+        return TemporaryError(message, remedy="See ETL_PUSHGATEWAY_URL and the network's rules.")
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """A redirected POST would arrive as a GET, without its metrics."""
+
+    def redirect_request(self, *_args: Any) -> None:
+        return None

@@ -1,0 +1,90 @@
+"""What the commands print for people: plans, comparisons and runs as tables."""
+
+from collections.abc import Iterable, Sequence
+from numbers import Number
+from typing import Any
+
+from tabulate import tabulate
+
+from etl_sales_target.commands.verify import RowDifference, Verification
+from etl_sales_target.core import statements as tables
+from etl_sales_target.core.plan import Plan, State
+
+_RUN_COLUMNS = {
+    "started_at": "started (UTC)",
+    "mode": "mode",
+    "outcome": "outcome",
+    "rows_deleted": "deleted",
+    "rows_copied": "copied",
+    "rows_target": "rows",
+    "seconds": "seconds",
+    "error_code": "error",
+    "started_by": "by",
+    "run_id": "run",
+}
+
+
+def plan(found: Plan) -> str:
+    """The periods to reload, a line each, and the sum of the others."""
+    lines = [
+        (str(entry.period), entry.state.value, entry.rows_to_delete, entry.rows_to_copy)
+        for entry in found.reloads
+    ]
+    summary = (
+        f"{len(lines)} periods to reload, {found.states[State.UNCHANGED]} unchanged: "
+        f"{found.rows_to_delete} rows to delete, {found.rows_to_copy} to copy."
+    )
+    if not lines:
+        return summary
+    return f"{_table(lines, ['period', 'state', 'rows to delete', 'rows to copy'])}\n\n{summary}"
+
+
+def verification(found: Verification) -> str:
+    """What differs, or that nothing does."""
+    if found.is_equal:
+        how = (
+            "row by row"
+            if found.only_in_source is not None
+            else "by count, non-null counts and sums"
+        )
+        return f"Equal: {found.periods} periods, {found.rows} rows, compared {how}."
+    parts = []
+    if found.mismatches:
+        lines = [(str(m.period), m.figure, m.expected, m.actual) for m in found.mismatches]
+        parts.append(_table(lines, ["period", "figure", "source", "target"]))
+    for side, rows in (("source", found.only_in_source), ("target", found.only_in_target)):
+        if rows and rows.count:
+            parts.append(_rows(side, rows))
+    return "\n\n".join(parts)
+
+
+def _rows(side: str, difference: RowDifference) -> str:
+    shown = len(difference.rows)
+    first = f", the first {shown}" if shown < difference.count else ""
+    table = _table(difference.rows, tables.COLUMNS)
+    return f"{difference.count} rows only in the {side}{first}:\n{table}"
+
+
+def runs(found: Iterable[Any]) -> str:
+    """The ledger's rows, the latest first."""
+    lines = [
+        [
+            f"{run.started_at:%Y-%m-%d %H:%M:%S}" if name == "started_at" else getattr(run, name)
+            for name in _RUN_COLUMNS
+        ]
+        for run in found
+    ]
+    return _table(lines, list(_RUN_COLUMNS.values()), missing="")
+
+
+def _table(lines: Sequence[Sequence[Any]], headers: Sequence[str], *, missing: str = "NULL") -> str:
+    columns = zip(*lines, strict=True)
+    numeric = [any(isinstance(cell, Number) for cell in column) for column in columns]
+    return tabulate(
+        lines,
+        headers,
+        tablefmt="simple",
+        disable_numparse=True,  # It would print numbers through floats.
+        colalign=["right" if each else "left" for each in numeric] or None,
+        missingval=missing,
+    )

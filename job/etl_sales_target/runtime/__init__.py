@@ -1,0 +1,1 @@
+"""The process: its log, signals, memory, retries."""

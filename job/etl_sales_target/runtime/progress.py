@@ -1,0 +1,62 @@
+"""Progress of a copy: a bar on a terminal, else a log line now and then."""
+
+import shutil
+import time
+from typing import Self
+
+import structlog
+from tqdm import tqdm
+
+from etl_sales_target.runtime import logs
+
+log = structlog.get_logger()
+
+# Few enough that a log of an hour stays readable, many enough to see that it moves.
+_LOG_EVERY_SECONDS = 10.0
+
+
+class Progress:
+    """Counts rows towards `total`. A context manager."""
+
+    def __init__(self, total: int) -> None:
+        self._total = total
+        self._rows = 0
+        self._start = self._logged = time.monotonic()
+        # A terminal without a size, as a container's may be, is taken for a usual one.
+        columns, lines = shutil.get_terminal_size()
+        self._bar = tqdm(
+            total=total,
+            ncols=columns,
+            nrows=lines,
+            unit=" rows",
+            unit_scale=True,
+            desc="copy",
+            leave=False,
+            disable=not logs.shows_bars(),
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self._bar.close()
+        self._log("batches_copied")
+
+    def add(self, rows: int) -> None:
+        """Notes a batch that was sent."""
+        self._rows += rows
+        self._bar.update(rows)
+        if time.monotonic() - self._logged >= _LOG_EVERY_SECONDS and self._bar.disable:
+            self._log("batch_copied")
+
+    def _log(self, event: str) -> None:
+        self._logged = time.monotonic()
+        seconds = self._logged - self._start
+        rate = self._rows / seconds if seconds else 0
+        log.info(
+            event,
+            rows=self._rows,
+            rows_total=self._total,
+            rows_per_second=round(rate),
+            seconds_left=round((self._total - self._rows) / rate) if rate else None,
+        )
