@@ -19,7 +19,7 @@ CONTAINER = "etl-sales-target"
 # an account.
 PERMANENT = {
     2: "wrong usage",
-    65: "the proof or a guard failed",
+    65: "the reconciliation or a guard failed",
     69: "something needed is missing",
     77: "not allowed",
     78: "configuration",
@@ -42,7 +42,7 @@ class EtlSalesTargetOperator(KubernetesPodOperator):
         super().__init__(
             name=CONTAINER,
             base_container_name=CONTAINER,
-            env_vars={"ETL_RUN_BY": "{{ ti.dag_id }} {{ run_id }} try {{ ti.try_number }}"},
+            env_vars={"ETL_TRIGGERED_BY": "{{ ti.dag_id }} {{ run_id }} try {{ ti.try_number }}"},
             # Airflow's own default would hide the PodTemplate's.
             termination_message_policy=None,
             # A node may have to be added for the pod, and the image to be pulled.

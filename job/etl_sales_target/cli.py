@@ -20,7 +20,7 @@ from etl_sales_target.runtime import logs, signals
 
 if TYPE_CHECKING:
     from etl_sales_target.config.settings import Settings
-    from etl_sales_target.core.plan import Request
+    from etl_sales_target.core.plan import LoadRequest
     from etl_sales_target.run import Job
 
 log = structlog.get_logger()
@@ -110,10 +110,10 @@ def cli() -> None:
 @_report
 def run(*, full: bool, dry_run: bool, allow_shrink: bool, report_file: Path | None) -> None:
     """Makes the target equal to the source, by reloading the periods that differ."""
-    from etl_sales_target.core.plan import Request  # noqa: PLC0415
+    from etl_sales_target.core.plan import LoadRequest  # noqa: PLC0415
 
     mode = "full" if full else "run"
-    request = Request(mode, force=full, allow_shrink=allow_shrink)
+    request = LoadRequest(mode, force=full, allow_shrink=allow_shrink)
     _load(request, dry_run=dry_run, report_file=report_file)
 
 
@@ -132,16 +132,18 @@ def backfill(
     report_file: Path | None,
 ) -> None:
     """Reloads the months --from to --to, both inclusive, whatever the digests say."""
-    from etl_sales_target.core.periods import Months  # noqa: PLC0415
-    from etl_sales_target.core.plan import Request  # noqa: PLC0415
+    from etl_sales_target.core.periods import MonthRange  # noqa: PLC0415
+    from etl_sales_target.core.plan import LoadRequest  # noqa: PLC0415
 
     if last < first:
         raise click.BadParameter("it is before --from.", param_hint="'--to'")
-    request = Request("backfill", Months(first, last), force=True, allow_shrink=allow_shrink)
+    request = LoadRequest(
+        "backfill", MonthRange(first, last), force=True, allow_shrink=allow_shrink
+    )
     _load(request, dry_run=dry_run, report_file=report_file)
 
 
-def _load(request: "Request", *, dry_run: bool, report_file: Path | None) -> None:
+def _load(request: "LoadRequest", *, dry_run: bool, report_file: Path | None) -> None:
     if dry_run:
         if report_file:
             raise click.UsageError("A dry run leaves no report.")
@@ -152,7 +154,7 @@ def _load(request: "Request", *, dry_run: bool, report_file: Path | None) -> Non
     job.load(*_settings(), request, report_file)
 
 
-def _print_plan(request: "Request") -> None:
+def _print_plan(request: "LoadRequest") -> None:
     from etl_sales_target.reporting import render as tabular  # noqa: PLC0415
 
     job = _job()
@@ -221,11 +223,11 @@ def execute(arguments: Sequence[str]) -> int:
     logs.configure()
     signals.raise_on_stop()
     try:
-        with signals.prevailing():
+        with signals.stop_takes_precedence():
             result = cli.main(list(arguments), prog_name="etl-sales-target", standalone_mode=False)
     except click.UsageError as error:
         error.show()
-        termination.say(f"usage: {error.format_message()}")
+        termination.write_termination_message(f"usage: {error.format_message()}")
         return _USAGE_EXIT_CODE
     except JobError as error:
         return _fail(error)
@@ -247,7 +249,7 @@ def _fail(error: JobError) -> int:
         reason=error.reason.value, exit_code=error.exit_code, **error.fields,
     )  # fmt: skip
     log.debug("traceback", exc_info=sys.exception())
-    termination.say(f"{error.reason}: {error}")
+    termination.write_termination_message(f"{error.reason}: {error}")
     return error.exit_code
 
 

@@ -10,8 +10,8 @@ from etl_sales_target.config.settings import Settings
 from etl_sales_target.core import guards
 from etl_sales_target.core.errors import StoppedError
 from etl_sales_target.core.periods import total_rows
-from etl_sales_target.core.plan import Plan, Request, make_plan
-from etl_sales_target.core.reconciliation import at_most, prove
+from etl_sales_target.core.plan import LoadRequest, Plan, make_plan
+from etl_sales_target.core.reconciliation import at_most, reconcile
 from etl_sales_target.core.result import Outcome, Report
 from etl_sales_target.oracle.source import Source
 from etl_sales_target.postgres.ledger import Ledger
@@ -27,7 +27,7 @@ def load(
     postgres: Postgres,
     open_source: Callable[[], Source],
     settings: Settings,
-    request: Request,
+    request: LoadRequest,
     report: Report,
 ) -> None:
     """Makes the target equal to the source, in one attempt.
@@ -60,14 +60,14 @@ def load(
             report.bytes_from_oracle = source.bytes_received
             report.bytes_to_postgres = postgres.bytes_sent
     report.succeed()
-    with signals.held(), phase(report, "commit"):
+    with signals.deferred(), phase(report, "commit"):
         ledger.close(report)
         postgres.commit()
     if report.rows_deleted:
         _vacuum(postgres, target, report)
 
 
-def preview(postgres: Postgres, source: Source, settings: Settings, request: Request) -> Plan:
+def preview(postgres: Postgres, source: Source, settings: Settings, request: LoadRequest) -> Plan:
     """The plan that a load would carry out now. Locks and writes nothing."""
     target = Target(postgres, settings.target_table)
     ledger = Ledger(postgres, settings.target_table)
@@ -80,8 +80,8 @@ def preview(postgres: Postgres, source: Source, settings: Settings, request: Req
         request,
         source=source.digests(),
         target_rows=target.counts() if target.exists() else {},
-        receipts=ledger.receipts() if ledger.exists() else {},
-        recipe=source.recipe,
+        loaded_periods=ledger.loaded_periods() if ledger.exists() else {},
+        digest_version=source.digest_version,
     )
 
 
@@ -99,7 +99,7 @@ def _load(
     target: Target,
     ledger: Ledger,
     *,
-    request: Request,
+    request: LoadRequest,
     report: Report,
     max_shrink_percent: int,
 ) -> None:
@@ -114,10 +114,16 @@ def _load(
         content = source.digests()
     with phase(report, "plan"):
         target.lock_table()
-        plan = make_plan(request, content, target.counts(), ledger.receipts(), recipe=source.recipe)
+        plan = make_plan(
+            request,
+            content,
+            target.counts(),
+            ledger.loaded_periods(),
+            digest_version=source.digest_version,
+        )
         report.note_plan(plan)
         log.info(
-            "planned",
+            "plan_created",
             periods=report.periods,
             rows_source=plan.rows_source,
             rows_to_delete=plan.rows_to_delete,
@@ -127,7 +133,7 @@ def _load(
             guards.check_shrink(plan, max_shrink_percent)
     if plan.reloads:
         _reload(source, target, plan, report)
-        ledger.write_receipts(plan.contents(), source.recipe, report.run_id)
+        ledger.write_loaded_periods(plan.contents(), source.digest_version, report.run_id)
     report.rows_target = plan.rows_after
 
 
@@ -143,31 +149,31 @@ def _reload(source: Source, target: Target, plan: Plan, report: Report) -> None:
             report.rows_copied = target.copy(at_most(plan.rows_to_copy, batches), progress.add)
         seconds = time.monotonic() - start
         report.rows_per_second = round(report.rows_copied / seconds) if seconds else 0
-    with phase(report, "proof"):
+    with phase(report, "reconcile"):
         target.analyze()
-        figures = target.figures(periods)
-        # The figures of all periods have counted the whole table already.
-        rows_target = total_rows(figures.values()) if periods is None else target.count()
-        prove(
+        totals = target.control_totals(periods)
+        # The totals of all periods have counted the whole table already.
+        rows_target = total_rows(totals.values()) if periods is None else target.count()
+        reconcile(
             plan.expected(),
-            figures,
+            totals,
             rows={
                 "rows deleted": (plan.rows_to_delete, report.rows_deleted),
                 "rows copied": (plan.rows_to_copy, report.rows_copied),
                 "rows of the target": (plan.rows_after, rows_target),
             },
         )
-        log.info("proof_passed", periods=len(plan.reloads), rows=report.rows_copied)
+        log.info("reconciliation_passed", periods=len(plan.reloads), rows=report.rows_copied)
         report.warnings = list(guards.warnings(plan, source.repeated_ids()))
         for warning in report.warnings:
-            log.warning("source_data", warning=warning)
+            log.warning("source_warning", warning=warning)
 
 
 def _vacuum(postgres: Postgres, target: Target, report: Report) -> None:
     """After the commit nothing may fail the run any more, not even a signal."""
     with phase(report, "vacuum"):
         try:
-            with signals.heard():
+            with signals.enabled():
                 postgres.vacuum(target.table)
         except StoppedError:
             log.info("vacuum_stopped")

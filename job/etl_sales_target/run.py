@@ -18,7 +18,7 @@ from etl_sales_target.config.airflow_connection import OracleParameters
 from etl_sales_target.config.settings import ORACLE_CONNECTION, POSTGRES_CONNECTION, Settings
 from etl_sales_target.core import guards
 from etl_sales_target.core.errors import JobError, NotFoundError
-from etl_sales_target.core.plan import Plan, Request
+from etl_sales_target.core.plan import LoadRequest, Plan
 from etl_sales_target.core.result import Outcome, Report
 from etl_sales_target.oracle.client_library import DriverMode, choose_mode
 from etl_sales_target.oracle.source import Source, initialise_driver
@@ -36,13 +36,13 @@ log = structlog.get_logger()
 
 
 def load(
-    settings: Settings, run_id: str, request: Request, report_file: Path | None = None
+    settings: Settings, run_id: str, request: LoadRequest, report_file: Path | None = None
 ) -> Report:
     """A whole run, from its connections to what it leaves, however it ends."""
     report = Report(
         run_id=run_id,
         mode=request.mode,
-        started_by=settings.run_by,
+        triggered_by=settings.triggered_by,
         source=str(settings.source_table),
         target=str(settings.target_table),
         started_at=datetime.datetime.now(datetime.UTC),
@@ -85,7 +85,7 @@ class Job:
             connections.load(name, os.environ, settings.connections_dir)
             for name in (ORACLE_CONNECTION, POSTGRES_CONNECTION)
         ]
-        logs.hide(secret for connection in found for secret in connection.secrets)
+        logs.register_secrets(secret for connection in found for secret in connection.secrets)
         oracle = connections.oracle_parameters(found[0])
         return cls(
             settings=settings,
@@ -95,10 +95,10 @@ class Job:
             mode=choose_mode(settings, oracle),
         )
 
-    def load(self, request: Request, report: Report) -> None:
+    def load(self, request: LoadRequest, report: Report) -> None:
         """Loads, and tries again what is temporary; the ledger learns how it ended."""
         try:
-            for attempt in retrying.attempts(self.settings.retry_seconds):
+            for attempt in retrying.attempts(self.settings.retry_budget_seconds):
                 with attempt:
                     self._attempt(request, report, attempt.retry_state.attempt_number)
         except BaseException as error:
@@ -110,8 +110,8 @@ class Job:
             # Only the commit's answer was lost, or a signal came just after it.
             report.succeed()
 
-    @signals.prevailing()
-    def _attempt(self, request: Request, report: Report, number: int) -> None:
+    @signals.stop_takes_precedence()
+    def _attempt(self, request: LoadRequest, report: Report, number: int) -> None:
         before = dataclasses.replace(report)
         if number > 1:
             report.restart()
@@ -146,7 +146,7 @@ class Job:
             settings.source_table, settings.target_table, self.oracle.login, self.postgres
         )
 
-    def preview(self, request: Request) -> Plan:
+    def preview(self, request: LoadRequest) -> Plan:
         """The plan that a load would carry out now. Raises GuardError where it would refuse."""
         with self._open_postgres() as postgres, self._open_source() as source:
             return pipeline.preview(postgres, source, self.settings, request)

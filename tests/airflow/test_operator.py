@@ -146,7 +146,7 @@ class TestPod:
 
     def test_the_ledger_learns_which_try_of_which_run_it_is(self, build: Build):
         [variable] = build().spec.containers[0].env
-        assert variable.name == "ETL_RUN_BY"
+        assert variable.name == "ETL_TRIGGERED_BY"
         assert variable.value == f"etl_sales_target {RUN_ID} try 2"
 
     def test_the_variable_says_where(self, build: Build):

@@ -10,10 +10,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from benchmark import figures, machine, table
+from benchmark.contenders import Sample, Way, after_an_edit, of_peers, of_the_job, start_up
 from benchmark.process import Usage
 from benchmark.stage import Stage, stage
 from benchmark.table import Conditions, Samples
-from benchmark.ways import Sample, Way, after_an_edit, of_peers, of_the_job, start_up
 from embedded_postgres import unwind_on_sigterm
 
 

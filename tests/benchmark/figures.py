@@ -6,9 +6,7 @@ from statistics import median
 
 from tabulate import tabulate
 
-from benchmark.process import Usage
-from benchmark.table import Conditions, Samples, times_faster
-from benchmark.ways import (
+from benchmark.contenders import (
     CEILING,
     COPY_PHASE,
     DOCUMENT,
@@ -18,6 +16,8 @@ from benchmark.ways import (
     PEERS,
     UNCHANGED,
 )
+from benchmark.process import Usage
+from benchmark.table import Conditions, Samples, times_faster
 
 _MILLION = 1_000_000
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from tabulate import tabulate
 
-from benchmark.ways import CEILING, Sample
+from benchmark.contenders import CEILING, Sample
 
 Samples = dict[str, list[Sample]]
 

@@ -24,7 +24,7 @@ Read = Callable[[dict[str, str]], dict[str, Any]]
 SETTINGS = {f"ETL_{name.upper()}" for name in Settings.__dataclass_fields__}
 
 # Whoever starts the pod says who; and a pod has no terminal whose presence could choose the form.
-LEFT_TO_THE_POD = {"run_by": "somebody", "log_format": "json"}
+LEFT_TO_THE_POD = {"triggered_by": "somebody", "log_format": "json"}
 
 # One other value for each setting, to see it arrive.
 OTHER = {
@@ -37,9 +37,9 @@ OTHER = {
     "ETL_CONNECT_TIMEOUT_SECONDS": 1,
     "ETL_CALL_TIMEOUT_SECONDS": 86_400,
     "ETL_LOCK_TIMEOUT_SECONDS": 2,
-    "ETL_RETRY_SECONDS": 0,
+    "ETL_RETRY_BUDGET_SECONDS": 0,
     "ETL_MAX_SHRINK_PERCENT": 0,
-    "ETL_RUN_BY": "the chart",
+    "ETL_TRIGGERED_BY": "the chart",
     "ETL_PUSHGATEWAY_URL": "http://pushgateway:9091",
     "ETL_PUSHGATEWAY_USER": "pusher",
     "ETL_PUSHGATEWAY_CA_FILE": "/ca.pem",

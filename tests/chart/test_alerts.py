@@ -67,7 +67,7 @@ CASES = {
     "failed ten minutes ago": (outcome("temporary"), 1 / 6, []),
     "failed an hour ago": (outcome("temporary"), 1, ["EtlSalesTargetLastRunFailed"]),
     "not allowed": (outcome("not_allowed"), 1, ["EtlSalesTargetLastRunFailed"]),
-    "proof failed": (outcome("proof_failed"), 0, ["EtlSalesTargetProofFailed"]),
+    "proof failed": (outcome("reconciliation_failed"), 0, ["EtlSalesTargetReconciliationFailed"]),
     "guard refused": (outcome("guard_refused"), 0, ["EtlSalesTargetGuardRefused"]),
     "slow": (
         {DURATION: f"{steady(300, 12 * DAY)} {steady(1000, 2 * DAY)}"},

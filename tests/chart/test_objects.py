@@ -85,13 +85,13 @@ class TestConfigMap:
         assert data["ETL_BATCH_ROWS"] == "1000000"
 
     def test_zero_is_a_value(self):
-        settings = {"ETL_RETRY_SECONDS": 0, "ETL_MAX_SHRINK_PERCENT": 0}
+        settings = {"ETL_RETRY_BUDGET_SECONDS": 0, "ETL_MAX_SHRINK_PERCENT": 0}
         data = render({"settings": settings}).one("ConfigMap")["data"]
-        assert (data["ETL_RETRY_SECONDS"], data["ETL_MAX_SHRINK_PERCENT"]) == ("0", "0")
+        assert (data["ETL_RETRY_BUDGET_SECONDS"], data["ETL_MAX_SHRINK_PERCENT"]) == ("0", "0")
 
     def test_what_is_empty_is_left_to_the_job(self):
         data = render().one("ConfigMap")["data"]
-        assert "ETL_RUN_BY" not in data
+        assert "ETL_TRIGGERED_BY" not in data
         assert "ETL_PUSHGATEWAY_URL" not in data
 
 

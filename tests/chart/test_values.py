@@ -20,7 +20,7 @@ MANY_VALUES = {
     "everything": {
         "imagePullSecrets": [{"name": "registry"}],
         "connections": {**CONNECTIONS, "airflowBackend": {"enabled": True}},
-        "settings": {"ETL_PUSHGATEWAY_URL": "http://pushgateway:9091", "ETL_RUN_BY": "chart"},
+        "settings": {"ETL_PUSHGATEWAY_URL": "http://pushgateway:9091", "ETL_TRIGGERED_BY": "chart"},
         "airflow": {"xcom": True},
         "serviceAccount": {"annotations": {"example.com/role": "etl"}},
         "podLabels": {"team": "sales"},

@@ -89,7 +89,7 @@ def values(
         "settings": {
             "ETL_SOURCE_TABLE": small_source.table,
             "ETL_CONNECT_TIMEOUT_SECONDS": 5,
-            "ETL_RETRY_SECONDS": 0,
+            "ETL_RETRY_BUDGET_SECONDS": 0,
         },
         "airflow": {"serviceAccount": LAUNCHER, "namespace": cluster.airflow_namespace},
     }
@@ -196,8 +196,8 @@ class TestRun:
         first = trigger()
         assert (first.state, first.tries) == ("success", 1), first.log
         assert target.rows() == small_source.rows()
-        started_by, copied = target.last_run("started_by", "rows_copied")
-        assert started_by == f"etl_sales_target {first.run_id} try 1"
+        triggered_by, copied = target.last_run("triggered_by", "rows_copied")
+        assert triggered_by == f"etl_sales_target {first.run_id} try 1"
         assert copied == 24
 
         second = trigger()
@@ -321,7 +321,7 @@ class TestFailure:
         small_source.execute("DELETE FROM {table} WHERE id > 3")
         refused = trigger()
         assert (refused.state, refused.tries) == ("failed", 1)
-        assert "Not tried again: the proof or a guard failed." in refused.log
+        assert "Not tried again: the reconciliation or a guard failed." in refused.log
         assert len(target.rows()) == 24
         assert trigger(allow_shrink=True).state == "success"
         assert target.rows() == small_source.rows()

@@ -12,9 +12,9 @@ from itertools import count
 import pytest
 
 from embedded_postgres import EmbeddedPostgres
+from faults.harness import SOAK_MINUTES, FaultHarness
 from faults.observer import observed_source, observed_target
 from faults.proxy import Proxy
-from faults.world import SOAK_MINUTES, World
 from oracle_standin import OracleStandin
 
 collect_ignore = [] if SOAK_MINUTES else ["test_soak.py"]
@@ -25,15 +25,15 @@ _numbers = count(1)
 
 
 @pytest.fixture(scope="module")
-def world(postgres: EmbeddedPostgres) -> Iterator[World]:
+def harness(postgres: EmbeddedPostgres) -> Iterator[FaultHarness]:
     """Loaded databases behind proxies, shared by a module: every case must leave them clean."""
     with ExitStack() as stack:
-        yield make_world(stack, postgres, postgres)
+        yield make_harness(stack, postgres, postgres)
 
 
-def make_world(
+def make_harness(
     stack: ExitStack, behind_source: EmbeddedPostgres, server: EmbeddedPostgres
-) -> World:
+) -> FaultHarness:
     """A new source and target on these servers, filled and loaded."""
     number = next(_numbers)
     source_name, target_name = f"fault_source_{number}", f"fault_target_{number}"
@@ -42,7 +42,7 @@ def make_world(
     target_url = server.create_database(target_name)
     stack.callback(server.drop_database, target_name)
     standin = stack.enter_context(OracleStandin(source_url, password="s3cret-of-oracle"))
-    made = World(
+    made = FaultHarness(
         source=stack.enter_context(observed_source(standin, source_url)),
         target=stack.enter_context(observed_target(target_url)),
         standin=standin,

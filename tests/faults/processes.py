@@ -114,7 +114,7 @@ class Process:
 def _server() -> subprocess.Popen[bytes]:
     # It ends when its standard input does: with this process.
     return subprocess.Popen(
-        [sys.executable, "-m", "faults.warm"],
+        [sys.executable, "-m", "faults.fork_server"],
         env={**os.environ, "PYTHONPATH": f"{_TESTS}:{_JOB}"},
         stdin=subprocess.PIPE,
         start_new_session=True,

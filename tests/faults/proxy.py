@@ -106,7 +106,7 @@ class Hold:
 class Proxy:
     """Forwards to `port` until told otherwise. A context manager.
 
-    `passed` counts the bytes of each direction since the last `heal()`.
+    `passed` counts the bytes of each direction since the last `reset_faults()`.
     """
 
     def __init__(self, port: int) -> None:
@@ -136,7 +136,7 @@ class Proxy:
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         self._thread.join()
-        self.heal()
+        self.reset_faults()
 
     # -- what a test asks for ------------------------------------------------------------------
 
@@ -194,7 +194,7 @@ class Proxy:
         for link in list(self._links):
             action(link)
 
-    def heal(self) -> None:
+    def reset_faults(self) -> None:
         """Ends every connection, and forwards new ones undisturbed."""
         with self._lock:
             links, self._links = self._links, []

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from faults.world import World
+from faults.harness import FaultHarness
 from sources import SourceRow
 
 EXTREMES = [
@@ -21,15 +21,15 @@ EXTREMES = [
 
 
 @pytest.fixture(autouse=True)
-def filled(world: World) -> Iterator[None]:
+def filled(harness: FaultHarness) -> Iterator[None]:
     """The usual rows again, for whoever comes after."""
     yield
-    world.fill()
+    harness.fill()
 
 
-def replace_all(world: World, rows: list[SourceRow]) -> None:
-    world.source.execute("DELETE FROM {table}")
-    world.source.insert(rows)
+def replace_all(harness: FaultHarness, rows: list[SourceRow]) -> None:
+    harness.source.execute("DELETE FROM {table}")
+    harness.source.insert(rows)
 
 
 @pytest.mark.parametrize(
@@ -51,20 +51,20 @@ def replace_all(world: World, rows: list[SourceRow]) -> None:
         "a thousand periods",
     ],
 )  # fmt: skip
-def test_odd_rows_arrive_as_they_are(world: World, rows):
-    replace_all(world, rows)
-    case = world.case()
+def test_odd_rows_arrive_as_they_are(harness: FaultHarness, rows):
+    replace_all(harness, rows)
+    case = harness.case()
 
-    result = world.run("run", "--allow-shrink")
+    result = harness.run("run", "--allow-shrink")
 
     assert case.ended(result, exit_codes={0})
 
 
-def test_an_empty_source_is_refused_and_loaded_only_on_request(world: World):
-    replace_all(world, [])
-    case = world.case()
+def test_an_empty_source_is_refused_and_loaded_only_on_request(harness: FaultHarness):
+    replace_all(harness, [])
+    case = harness.case()
 
-    result = world.run("run", ETL_RETRY_SECONDS="60")
+    result = harness.run("run", ETL_RETRY_BUDGET_SECONDS="60")
 
     case.ended(
         result, exit_codes={65}, reason="guard_refused", says="The source is empty",
@@ -72,32 +72,32 @@ def test_an_empty_source_is_refused_and_loaded_only_on_request(world: World):
     )  # fmt: skip
 
 
-def test_other_columns_may_hold_anything(world: World):
-    world.source.execute("ALTER TABLE {table} ADD note text DEFAULT repeat('''\t\\n;€', 700)")
-    world.edit()
-    case = world.case()
+def test_other_columns_may_hold_anything(harness: FaultHarness):
+    harness.source.execute("ALTER TABLE {table} ADD note text DEFAULT repeat('''\t\\n;€', 700)")
+    harness.edit()
+    case = harness.case()
     try:
-        assert case.ended(world.run("run", "--full"), exit_codes={0})
+        assert case.ended(harness.run("run", "--full"), exit_codes={0})
     finally:
-        world.source.execute("ALTER TABLE {table} DROP note")
+        harness.source.execute("ALTER TABLE {table} DROP note")
 
 
 @pytest.mark.parametrize(
     ("value", "code"), [("'1; DROP TABLE mb.sales_target'", None), ("E'1\\t2'", None)]
 )
-def test_text_in_a_numbers_place_is_refused(world: World, value, code):
+def test_text_in_a_numbers_place_is_refused(harness: FaultHarness, value, code):
     """The column is VARCHAR2, and what it holds would be more than one field of a COPY."""
-    world.source.execute("ALTER TABLE {table} ALTER target_amount TYPE text")
-    world.source.execute(f"UPDATE {{table}} SET target_amount = {value} WHERE id = 5")
-    before = world.target.rows()
+    harness.source.execute("ALTER TABLE {table} ALTER target_amount TYPE text")
+    harness.source.execute(f"UPDATE {{table}} SET target_amount = {value} WHERE id = 5")
+    before = harness.target.rows()
     try:
-        result = world.run("run", "--full")
+        result = harness.run("run", "--full")
     finally:
-        world.source.execute("DELETE FROM {table} WHERE id = 5")
-        world.source.execute(
+        harness.source.execute("DELETE FROM {table} WHERE id = 5")
+        harness.source.execute(
             "ALTER TABLE {table} ALTER target_amount TYPE numeric USING target_amount::numeric"
         )
 
     assert result.exit_code == 69, result.stderr
     assert "TARGET_AMOUNT" in result.failure["error"]
-    assert world.target.rows() == before
+    assert harness.target.rows() == before

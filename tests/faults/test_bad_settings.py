@@ -12,7 +12,7 @@ import pytest
 from psycopg import sql
 
 from embedded_postgres import EmbeddedPostgres
-from faults.world import World
+from faults.harness import FaultHarness
 from integration.conftest import TargetDatabase
 from oracle_standin import OracleStandin
 from sources import StandinSource
@@ -29,7 +29,7 @@ WRONG = {
     "ETL_CONNECT_TIMEOUT_SECONDS": [*NO_NUMBERS, "0"],
     "ETL_CALL_TIMEOUT_SECONDS": [*NO_NUMBERS, "0"],
     "ETL_LOCK_TIMEOUT_SECONDS": [*NO_NUMBERS, "0"],
-    "ETL_RETRY_SECONDS": NO_NUMBERS,
+    "ETL_RETRY_BUDGET_SECONDS": NO_NUMBERS,
     "ETL_MAX_SHRINK_PERCENT": [*NO_NUMBERS, "101"],
     "ETL_PUSHGATEWAY_TIMEOUT_SECONDS": [*NO_NUMBERS, "0"],
     "ETL_ORACLE_MODE": NO_WORDS,
@@ -71,18 +71,18 @@ SPECIAL = string.punctuation + "ä€ %20%"
 
 
 @pytest.fixture(autouse=True)
-def hidden(world: World) -> Iterator[None]:
+def hidden(harness: FaultHarness) -> Iterator[None]:
     """What stands in every wrong connection may be printed by none."""
-    world.secrets.add(HIDDEN)
+    harness.secrets.add(HIDDEN)
     yield
-    world.secrets.discard(HIDDEN)
+    harness.secrets.discard(HIDDEN)
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_a_wrong_setting_is_named(world: World, name):
-    before = world.target.rows()
+def test_a_wrong_setting_is_named(harness: FaultHarness, name):
+    before = harness.target.rows()
     for value in WRONG[name]:
-        result = world.run("run", **{name: value})
+        result = harness.run("run", **{name: value})
 
         if name == "ETL_PUSHGATEWAY_URL" or result.exit_code != 0:
             assert result.exit_code == 78, (value, result.stderr)
@@ -90,15 +90,15 @@ def test_a_wrong_setting_is_named(world: World, name):
             assert result.failure["remedy"]
         else:
             assert value in {"", " "}, f"{name}={value!r} was taken"
-    assert world.target.rows() == before
+    assert harness.target.rows() == before
 
 
 @pytest.mark.parametrize("database", CONNECTIONS)
-def test_a_wrong_connection_is_refused_without_its_secret(world: World, database):
+def test_a_wrong_connection_is_refused_without_its_secret(harness: FaultHarness, database):
     for text in WRONG_CONNECTIONS:
         wrong = text.replace("{type}", database)
 
-        result = world.run("run", ETL_LOG_LEVEL="DEBUG", **{CONNECTIONS[database]: wrong})
+        result = harness.run("run", ETL_LOG_LEVEL="DEBUG", **{CONNECTIONS[database]: wrong})
 
         if "no_such_option" in text and database == "oracle":
             assert result.exit_code in {75, 78}, result.stderr  # Airflow ignores such extras too.
@@ -113,31 +113,33 @@ def test_a_wrong_connection_is_refused_without_its_secret(world: World, database
     ids=["empty", "blank", "half written", "not UTF-8", "zeros"],
 )
 @pytest.mark.parametrize("database", CONNECTIONS)
-def test_a_secret_file_that_cannot_be_used(world: World, tmp_path: Path, database, content):
+def test_a_secret_file_that_cannot_be_used(
+    harness: FaultHarness, tmp_path: Path, database, content
+):
     (tmp_path / CONNECTIONS[database]).write_bytes(content)
 
-    result = world.run("run", ETL_CONNECTIONS_DIR=str(tmp_path))
+    result = harness.run("run", ETL_CONNECTIONS_DIR=str(tmp_path))
 
     assert result.exit_code == 78, result.stderr
     assert CONNECTIONS[database] in result.failure["error"]
 
 
 @pytest.mark.parametrize("kind", ["folder", "dangling link", "loop"])
-def test_a_secret_file_that_is_none(world: World, tmp_path: Path, kind):
+def test_a_secret_file_that_is_none(harness: FaultHarness, tmp_path: Path, kind):
     path = tmp_path / CONNECTIONS["oracle"]
     if kind == "folder":
         path.mkdir()
     else:
         path.symlink_to(path if kind == "loop" else "nowhere")
 
-    result = world.run("run", ETL_CONNECTIONS_DIR=str(tmp_path))
+    result = harness.run("run", ETL_CONNECTIONS_DIR=str(tmp_path))
 
     # Kubernetes links to files that come and go: without one, the environment counts.
     assert result.exit_code == (0 if kind == "dangling link" else 78), result.stderr
 
 
 @pytest.fixture(scope="module")
-def special(postgres: EmbeddedPostgres) -> Iterator[World]:
+def special(postgres: EmbeddedPostgres) -> Iterator[FaultHarness]:
     """Databases whose passwords are made of special characters."""
     with ExitStack() as stack:
         source_url = postgres.create_database("special_source")
@@ -152,7 +154,7 @@ def special(postgres: EmbeddedPostgres) -> Iterator[World]:
         source = StandinSource(standin, source_url)
         source.insert((n, n, n % 12 + 1, 2024, n) for n in range(100))
         source.uri = f"oracle://{standin.user}:{quote(SPECIAL, safe='')}@{standin.dsn}"
-        made = World(
+        made = FaultHarness(
             source=source,
             target=TargetDatabase(target_url),
             standin=standin,
@@ -176,7 +178,7 @@ class _Straight:
 
 
 @pytest.mark.parametrize("form", ["uri", "json"])
-def test_secrets_of_special_characters(special: World, form):
+def test_secrets_of_special_characters(special: FaultHarness, form):
     standin, place = special.standin, urlsplit(special.target.url)
     as_json = {
         CONNECTIONS["oracle"]: {

@@ -7,10 +7,10 @@ from collections.abc import Callable
 
 import pytest
 
+from faults.harness import BATCH_ROWS, IMPATIENT, FaultHarness, some
 from faults.processes import Process
 from faults.proxy import Direction, Link
 from faults.test_network import LONGEST_SECONDS, bytes_of_a_run, proxy_of
-from faults.world import BATCH_ROWS, IMPATIENT, World, some
 from oracle_standin import calls
 
 DATABASES = ["oracle", "postgres"]
@@ -44,15 +44,15 @@ def flood(start: bytes, block: bytes) -> Callable[[Link], None]:
     return act
 
 
-def garble_somewhere(world: World, database: str) -> bool:
+def garble_somewhere(harness: FaultHarness, database: str) -> bool:
     """One random bit of what a server says is turned over; returns whether it came to pass."""
-    chosen, proxy = world.random, proxy_of(world, database)
+    chosen, proxy = harness.random, proxy_of(harness, database)
     arguments = chosen.choice([("run",), ("run", "--full")])
-    usual = bytes_of_a_run(world, proxy, arguments)
-    world.edit()
-    case = world.case()
+    usual = bytes_of_a_run(harness, proxy, arguments)
+    harness.edit()
+    case = harness.case()
     garbled = proxy.garble(chosen.randrange(usual[Direction.DOWN]), 1 << chosen.randrange(8))
-    result = world.start(*arguments, **IMPATIENT).wait(LONGEST_SECONDS)
+    result = harness.start(*arguments, **IMPATIENT).wait(LONGEST_SECONDS)
 
     # Whatever it was taken for: what is committed is right.
     case.ended(result, exit_codes={0, 65, 69, 75, 77, 78, 70}, bug_is_allowed=True)
@@ -61,8 +61,8 @@ def garble_somewhere(world: World, database: str) -> bool:
 
 @pytest.mark.parametrize("number", some(2, CASES))
 @pytest.mark.parametrize("database", DATABASES)
-def test_a_garbled_answer_is_never_loaded(world: World, database, number):
-    garble_somewhere(world, database)
+def test_a_garbled_answer_is_never_loaded(harness: FaultHarness, database, number):
+    garble_somewhere(harness, database)
 
 
 BLOCKS = {"text": b"HTTP/1.1 400 Bad Request\r\n", "zeros": b"\0", "ones": b"\xff"}
@@ -71,13 +71,13 @@ BLOCKS = {"text": b"HTTP/1.1 400 Bad Request\r\n", "zeros": b"\0", "ones": b"\xf
 @pytest.mark.parametrize("share", [0.0, 0.6], ids=["at the login", "in mid-read"])
 @pytest.mark.parametrize("block", some(1, list(BLOCKS)))
 @pytest.mark.parametrize("database", DATABASES)
-def test_a_flood_of_garbage(world: World, database, block, share):
-    proxy = proxy_of(world, database)
-    usual = bytes_of_a_run(world, proxy, ("run", "--full"))[Direction.DOWN]
-    case = world.case()
+def test_a_flood_of_garbage(harness: FaultHarness, database, block, share):
+    proxy = proxy_of(harness, database)
+    usual = bytes_of_a_run(harness, proxy, ("run", "--full"))[Direction.DOWN]
+    case = harness.case()
     proxy.at_byte(int(usual * share), flood(HUGE[database], BLOCKS[block] * 4096), Direction.DOWN)
 
-    process = Process(["run", "--full"], world.environ | IMPATIENT, prefix=LIMITED)
+    process = Process(["run", "--full"], harness.environ | IMPATIENT, prefix=LIMITED)
     result = process.wait(LONGEST_SECONDS)
 
     crashed = -signal.SIGSEGV
@@ -87,10 +87,10 @@ def test_a_flood_of_garbage(world: World, database, block, share):
     assert result.exit_code != crashed or "Fatal Python error" in result.stderr
 
 
-def test_endless_rows_are_broken_off(world: World, monkeypatch: pytest.MonkeyPatch):
+def test_endless_rows_are_broken_off(harness: FaultHarness, monkeypatch: pytest.MonkeyPatch):
     """The source counts its rows, and then sends the first ones for ever."""
-    world.edit()
-    case = world.case()
+    harness.edit()
+    case = harness.case()
     honest = calls.Calls._rows
     sent: dict[int, tuple] = {}
 
@@ -100,8 +100,8 @@ def test_endless_rows_are_broken_off(world: World, monkeypatch: pytest.MonkeyPat
         return sent.setdefault(id(cursor), honest(self, cursor, most))
 
     monkeypatch.setattr(calls.Calls, "_rows", endless)
-    process = Process(["run", "--full"], world.environ, prefix=LIMITED)
+    process = Process(["run", "--full"], harness.environ, prefix=LIMITED)
     result = process.wait(LONGEST_SECONDS)
     monkeypatch.undo()
 
-    case.ended(result, exit_codes={65}, reason="proof_failed", says="more rows than")
+    case.ended(result, exit_codes={65}, reason="reconciliation_failed", says="more rows than")

@@ -5,8 +5,8 @@ import time
 
 import pytest
 
+from faults.harness import IMPATIENT, LOADS_COMMIT, FaultHarness, comes_true, some
 from faults.proxy import Hold, Link
-from faults.world import IMPATIENT, LOADS_COMMIT, World, comes_true, some
 
 SIGNALS = [signal.SIGKILL, signal.SIGTERM, signal.SIGINT]
 COMMANDS = [
@@ -17,15 +17,15 @@ COMMANDS = [
 CASES = range(60)
 
 
-def kill_somewhere(world: World) -> str:
+def kill_somewhere(harness: FaultHarness) -> str:
     """One random kill of one random command; returns which, and what it had logged before."""
-    chosen = world.random
+    chosen = harness.random
     arguments, number = chosen.choice(COMMANDS), chosen.choice(SIGNALS)
     cold = chosen.random() < 0.1
-    longest = _seconds(world, arguments, cold=cold)
-    world.edit()
-    case = world.case()
-    process = world.start(*arguments, cold=cold)
+    longest = _seconds(harness, arguments, cold=cold)
+    harness.edit()
+    case = harness.case()
+    process = harness.start(*arguments, cold=cold)
     time.sleep(chosen.uniform(0, longest * 1.1))
     process.signal(number)
     result = process.wait()
@@ -38,69 +38,69 @@ def kill_somewhere(world: World) -> str:
     return f"{number.name} after {reached[-1] if reached else 'its start'}"
 
 
-def _seconds(world: World, arguments: tuple[str, ...], *, cold: bool) -> float:
+def _seconds(harness: FaultHarness, arguments: tuple[str, ...], *, cold: bool) -> float:
     """How long the command takes undisturbed."""
-    known: dict = vars(world).setdefault("seconds", {})
+    known: dict = vars(harness).setdefault("seconds", {})
     key = (arguments, cold)
     if key not in known:
-        world.edit()
-        process = world.start(*arguments, cold=cold)
+        harness.edit()
+        process = harness.start(*arguments, cold=cold)
         assert process.wait().exit_code == 0
         known[key] = process.seconds
     return known[key]
 
 
 @pytest.mark.parametrize("number", some(10, CASES))
-def test_killed_at_a_random_moment(world: World, number):
-    kill_somewhere(world)
+def test_killed_at_a_random_moment(harness: FaultHarness, number):
+    kill_somewhere(harness)
 
 
-def test_a_commit_that_never_arrives(world: World):
-    world.edit()
-    case = world.case()
-    world.postgres_proxy.at_text(b"COMMIT", Link.drop, nth=LOADS_COMMIT)
+def test_a_commit_that_never_arrives(harness: FaultHarness):
+    harness.edit()
+    case = harness.case()
+    harness.postgres_proxy.at_text(b"COMMIT", Link.drop, nth=LOADS_COMMIT)
 
-    result = world.run("run")
+    result = harness.run("run")
 
     assert not case.ended(result, exit_codes={75}, reason="temporary", says="could not commit")
 
 
 @pytest.mark.parametrize("cut", some(2, [Link.drop, Link.freeze, Link.reset]))
-def test_a_commit_whose_answer_is_lost(world: World, cut):
+def test_a_commit_whose_answer_is_lost(harness: FaultHarness, cut):
     """The job asks the ledger what became of it."""
-    world.edit()
-    case = world.case()
-    lost = world.postgres_proxy.answer_of(b"COMMIT", cut, nth=LOADS_COMMIT)
+    harness.edit()
+    case = harness.case()
+    lost = harness.postgres_proxy.answer_of(b"COMMIT", cut, nth=LOADS_COMMIT)
 
-    result = world.run("run", **IMPATIENT)
+    result = harness.run("run", **IMPATIENT)
 
     assert lost.is_set()
     assert case.ended(result, exit_codes={0})
 
 
-def test_a_commit_whose_answer_is_lost_with_the_whole_network(world: World):
+def test_a_commit_whose_answer_is_lost_with_the_whole_network(harness: FaultHarness):
     """Nobody can be asked: the next run finds it done."""
-    world.edit()
-    case = world.case()
+    harness.edit()
+    case = harness.case()
 
     def cut_off(link: Link) -> None:
-        world.postgres_proxy.refuse_new()
+        harness.postgres_proxy.refuse_new()
         link.drop()
 
-    world.postgres_proxy.answer_of(b"COMMIT", cut_off, nth=LOADS_COMMIT)
+    harness.postgres_proxy.answer_of(b"COMMIT", cut_off, nth=LOADS_COMMIT)
 
-    result = world.run("run")
+    result = harness.run("run")
 
     assert case.ended(result, exit_codes={75}, reason="temporary", unheard=True)
 
 
-def test_a_commit_whose_answer_is_lost_is_not_loaded_again(world: World):
+def test_a_commit_whose_answer_is_lost_is_not_loaded_again(harness: FaultHarness):
     """The next attempt of the same run finds the commit in the ledger."""
-    world.edit()
-    case = world.case()
-    world.postgres_proxy.answer_of(b"COMMIT", Link.drop, nth=LOADS_COMMIT)
+    harness.edit()
+    case = harness.case()
+    harness.postgres_proxy.answer_of(b"COMMIT", Link.drop, nth=LOADS_COMMIT)
 
-    result = world.run("run", ETL_RETRY_SECONDS="30")
+    result = harness.run("run", ETL_RETRY_BUDGET_SECONDS="30")
 
     assert case.ended(result, exit_codes={0})
     assert result.event("commit_confirmed")
@@ -109,14 +109,14 @@ def test_a_commit_whose_answer_is_lost_is_not_loaded_again(world: World):
 
 @pytest.mark.parametrize("number", SIGNALS)
 @pytest.mark.parametrize("answered", [False, True], ids=["before", "after"])
-def test_killed_around_the_commit(world: World, number, answered):
+def test_killed_around_the_commit(harness: FaultHarness, number, answered):
     """Before: the commit is held back until the signal is sent. After: its answer is."""
-    world.edit()
-    case = world.case()
+    harness.edit()
+    case = harness.case()
     held = Hold()
-    trap = world.postgres_proxy.answer_of if answered else world.postgres_proxy.at_text
+    trap = harness.postgres_proxy.answer_of if answered else harness.postgres_proxy.at_text
     trap(b"COMMIT", held, nth=LOADS_COMMIT)
-    process = world.start("run")
+    process = harness.start("run")
     assert held.reached.wait(30)
     process.signal(number)
     time.sleep(0.1)
@@ -129,12 +129,12 @@ def test_killed_around_the_commit(world: World, number, answered):
     assert committed or is_killed
 
 
-def test_a_stop_during_a_commit_that_fails_is_heard(world: World):
-    world.edit()
-    case = world.case()
+def test_a_stop_during_a_commit_that_fails_is_heard(harness: FaultHarness):
+    harness.edit()
+    case = harness.case()
     held = Hold(then=Link.drop)
-    world.postgres_proxy.at_text(b"COMMIT", held, nth=LOADS_COMMIT)
-    process = world.start("run", ETL_RETRY_SECONDS="60")
+    harness.postgres_proxy.at_text(b"COMMIT", held, nth=LOADS_COMMIT)
+    process = harness.start("run", ETL_RETRY_BUDGET_SECONDS="60")
     assert held.reached.wait(30)
     process.signal(signal.SIGTERM)
     time.sleep(0.1)
@@ -145,15 +145,15 @@ def test_a_stop_during_a_commit_that_fails_is_heard(world: World):
     assert not case.ended(result, exit_codes={143}, reason="stopped")
 
 
-def test_a_stop_inside_a_library_is_no_other_error(world: World):
+def test_a_stop_inside_a_library_is_no_other_error(harness: FaultHarness):
     """The receipts are sent in psycopg's pipeline mode, whose end fails when it is broken off."""
-    world.edit()
-    case = world.case()
-    world.postgres_proxy.at_text(b"INSERT INTO mb.etl_sales_target_receipts", Link.freeze)
-    process = world.start("run", "--full", ETL_RETRY_SECONDS="60")
-    assert comes_true(lambda: "proof_passed" in process.log())
+    harness.edit()
+    case = harness.case()
+    harness.postgres_proxy.at_text(b"INSERT INTO mb.etl_sales_target_periods", Link.freeze)
+    process = harness.start("run", "--full", ETL_RETRY_BUDGET_SECONDS="60")
+    assert comes_true(lambda: "reconciliation_passed" in process.log())
     time.sleep(0.3)
-    world.postgres_proxy.refuse_new()
+    harness.postgres_proxy.refuse_new()
 
     process.signal(signal.SIGTERM)
 
@@ -161,12 +161,12 @@ def test_a_stop_inside_a_library_is_no_other_error(world: World):
     assert not case.ended(result, exit_codes={143}, reason="stopped")
 
 
-def test_a_stop_during_the_connecting_is_no_other_error(world: World):
+def test_a_stop_during_the_connecting_is_no_other_error(harness: FaultHarness):
     """SQLAlchemy rolls back what the stop broke off, and that fails."""
-    case = world.case()
-    world.postgres_proxy.at_text(b"pg_catalog.version()", Link.freeze)
-    process = world.start("run", "--full", ETL_RETRY_SECONDS="60")
-    assert comes_true(lambda: world.postgres_proxy.open_links == 1)
+    case = harness.case()
+    harness.postgres_proxy.at_text(b"pg_catalog.version()", Link.freeze)
+    process = harness.start("run", "--full", ETL_RETRY_BUDGET_SECONDS="60")
+    assert comes_true(lambda: harness.postgres_proxy.open_links == 1)
     time.sleep(0.3)
 
     process.signal(signal.SIGTERM)
@@ -174,12 +174,12 @@ def test_a_stop_during_the_connecting_is_no_other_error(world: World):
     assert not case.ended(process.wait(20), exit_codes={143}, reason="stopped")
 
 
-def test_a_stop_during_the_vacuum_does_not_undo_the_success(world: World):
-    world.edit()
-    case = world.case()
+def test_a_stop_during_the_vacuum_does_not_undo_the_success(harness: FaultHarness):
+    harness.edit()
+    case = harness.case()
     held = Hold()
-    world.postgres_proxy.at_text(b"VACUUM", held)
-    process = world.start("run")
+    harness.postgres_proxy.at_text(b"VACUUM", held)
+    process = harness.start("run")
     assert held.reached.wait(30)
     process.signal(signal.SIGTERM)
 

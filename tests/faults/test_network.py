@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from faults.harness import IMPATIENT, FaultHarness, comes_true, some
 from faults.processes import Process
 from faults.proxy import Direction, Link, Proxy
-from faults.world import IMPATIENT, World, comes_true, some
 
 ACTIONS: dict[str, Callable[[Link], None]] = {
     "dropped": Link.drop,
@@ -27,20 +27,20 @@ LONGEST_SECONDS = 25
 _KEEPALIVE_TIMER = "02"
 
 
-def proxy_of(world: World, database: str) -> Proxy:
-    return world.oracle_proxy if database == "oracle" else world.postgres_proxy
+def proxy_of(harness: FaultHarness, database: str) -> Proxy:
+    return harness.oracle_proxy if database == "oracle" else harness.postgres_proxy
 
 
-def cut_somewhere(world: World, database: str, action: str) -> bool:
+def cut_somewhere(harness: FaultHarness, database: str, action: str) -> bool:
     """One random cut in a random run; returns whether it was in time to do harm."""
-    chosen = world.random
-    proxy, direction = proxy_of(world, database), chosen.choice(list(Direction))
+    chosen = harness.random
+    proxy, direction = proxy_of(harness, database), chosen.choice(list(Direction))
     arguments = chosen.choice([("run",), ("run", "--full")])
-    usual = bytes_of_a_run(world, proxy, arguments)
-    world.edit()
-    case = world.case()
+    usual = bytes_of_a_run(harness, proxy, arguments)
+    harness.edit()
+    case = harness.case()
     cut = proxy.at_byte(chosen.randrange(usual[direction]), ACTIONS[action], direction)
-    result = world.start(*arguments, **IMPATIENT).wait(LONGEST_SECONDS)
+    result = harness.start(*arguments, **IMPATIENT).wait(LONGEST_SECONDS)
 
     case.ended(
         result,
@@ -50,62 +50,62 @@ def cut_somewhere(world: World, database: str, action: str) -> bool:
     return cut.is_set()
 
 
-def bytes_of_a_run(world: World, proxy: Proxy, arguments: tuple[str, ...]) -> dict:
+def bytes_of_a_run(harness: FaultHarness, proxy: Proxy, arguments: tuple[str, ...]) -> dict:
     """What passes undisturbed, in each direction."""
-    known: dict = vars(world).setdefault("bytes", {})
+    known: dict = vars(harness).setdefault("bytes", {})
     key = (proxy, arguments)
     if key not in known:
-        world.edit()
-        world.heal()
-        assert world.run(*arguments).exit_code == 0
+        harness.edit()
+        harness.reset_faults()
+        assert harness.run(*arguments).exit_code == 0
         known[key] = dict(proxy.passed)
-    world.heal()
+    harness.reset_faults()
     return known[key]
 
 
 @pytest.mark.parametrize("number", some(1, CASES))
 @pytest.mark.parametrize("action", ACTIONS)
 @pytest.mark.parametrize("database", DATABASES)
-def test_the_network_fails_at_a_random_byte(world: World, database, action, number):
-    cut_somewhere(world, database, action)
+def test_the_network_fails_at_a_random_byte(harness: FaultHarness, database, action, number):
+    cut_somewhere(harness, database, action)
 
 
 @pytest.mark.parametrize("database", DATABASES)
-def test_a_server_that_accepts_and_says_nothing(world: World, database):
-    case = world.case()
-    proxy_of(world, database).freeze_new()
+def test_a_server_that_accepts_and_says_nothing(harness: FaultHarness, database):
+    case = harness.case()
+    proxy_of(harness, database).freeze_new()
 
-    result = world.start("run", **IMPATIENT).wait(LONGEST_SECONDS)
+    result = harness.start("run", **IMPATIENT).wait(LONGEST_SECONDS)
 
     case.ended(result, exit_codes={75}, reason="temporary", says="could not connect")
 
 
 @pytest.mark.parametrize("database", DATABASES)
-def test_a_connection_that_ends_at_once(world: World, database):
-    case = world.case()
-    proxy_of(world, database).refuse_new()
+def test_a_connection_that_ends_at_once(harness: FaultHarness, database):
+    case = harness.case()
+    proxy_of(harness, database).refuse_new()
 
-    result = world.run("run")
+    result = harness.run("run")
 
     case.ended(result, exit_codes={75}, reason="temporary", says="could not connect")
 
 
 @pytest.mark.parametrize("database", DATABASES)
-def test_a_slow_network_is_no_failure(world: World, database):
-    world.edit()
-    case = world.case()
-    proxy_of(world, database).delay(0.01)
+def test_a_slow_network_is_no_failure(harness: FaultHarness, database):
+    harness.edit()
+    case = harness.case()
+    proxy_of(harness, database).delay(0.01)
 
-    result = world.run("run")
+    result = harness.run("run")
 
     assert case.ended(result, exit_codes={0})
 
 
-def test_a_stop_is_heard_while_the_login_waits(world: World):
-    case = world.case()
-    world.oracle_proxy.freeze_new()
-    process = world.start("run")
-    assert comes_true(lambda: world.oracle_proxy.open_links == 1)
+def test_a_stop_is_heard_while_the_login_waits(harness: FaultHarness):
+    case = harness.case()
+    harness.oracle_proxy.freeze_new()
+    process = harness.start("run")
+    assert comes_true(lambda: harness.oracle_proxy.open_links == 1)
 
     process.signal(signal.SIGTERM)
 
@@ -113,14 +113,14 @@ def test_a_stop_is_heard_while_the_login_waits(world: World):
     case.ended(result, exit_codes={143}, reason="stopped", says="Stopped by SIGTERM")
 
 
-def test_a_stop_is_heard_while_a_frozen_target_takes_no_rows(world: World):
-    world.edit()
-    case = world.case()
-    frozen = world.postgres_proxy.at_text(b"COPY", Link.freeze)
-    process = world.start("run", "--full")
+def test_a_stop_is_heard_while_a_frozen_target_takes_no_rows(harness: FaultHarness):
+    harness.edit()
+    case = harness.case()
+    frozen = harness.postgres_proxy.at_text(b"COPY", Link.freeze)
+    process = harness.start("run", "--full")
     assert frozen.wait(30)
     time.sleep(0.3)
-    world.postgres_proxy.refuse_new()
+    harness.postgres_proxy.refuse_new()
 
     process.signal(signal.SIGTERM)
 
@@ -128,47 +128,47 @@ def test_a_stop_is_heard_while_a_frozen_target_takes_no_rows(world: World):
     case.ended(result, exit_codes={143}, reason="stopped", says="Stopped by SIGTERM")
 
 
-def test_a_cut_is_tried_again_while_the_server_still_keeps_the_lost_session(world: World):
+def test_a_cut_is_tried_again_while_the_server_still_keeps_the_lost_session(harness: FaultHarness):
     """A network that came back: the lost session must not lock its own run out."""
-    world.edit()
-    case = world.case()
-    world.postgres_proxy.at_text(b"COPY", Link.lose_client)
+    harness.edit()
+    case = harness.case()
+    harness.postgres_proxy.at_text(b"COPY", Link.lose_client)
 
-    result = world.run("run", ETL_RETRY_SECONDS="30")
+    result = harness.run("run", ETL_RETRY_BUDGET_SECONDS="30")
 
     assert case.ended(result, exit_codes={0})
     assert result.event("run_finished")["retries"] >= 1
 
 
-def test_the_next_run_is_told_who_still_holds_the_lock(world: World):
+def test_the_next_run_is_told_who_still_holds_the_lock(harness: FaultHarness):
     """Half open: the job's host is gone, the server does not know yet."""
-    world.edit()
-    case = world.case()
-    frozen = world.postgres_proxy.at_text(b"COPY", Link.freeze)
-    process = world.start("run")
+    harness.edit()
+    case = harness.case()
+    frozen = harness.postgres_proxy.at_text(b"COPY", Link.freeze)
+    process = harness.start("run")
     assert frozen.wait(30)
     process.signal(signal.SIGKILL)
     killed = process.wait()
 
-    second = world.run("run")
+    second = harness.run("run")
 
     assert (second.exit_code, second.failure["reason"]) == (75, "locked")
     assert killed.events[-1]["run_id"] in second.failure["holder"]
     case.ended(killed, exit_codes={-9})
 
 
-def test_idle_connections_are_kept_alive_on_both_sides(world: World):
+def test_idle_connections_are_kept_alive_on_both_sides(harness: FaultHarness):
     """What a firewall forgets is found out by the kernel of either side, and soon."""
-    world.edit()
-    case = world.case()
-    world.standin.faults.delay(fetch=0.5)
-    frozen = world.postgres_proxy.at_text(b"COPY", Link.freeze)
-    process = world.start("run")
+    harness.edit()
+    case = harness.case()
+    harness.standin.faults.delay(fetch=0.5)
+    frozen = harness.postgres_proxy.at_text(b"COPY", Link.freeze)
+    process = harness.start("run")
     assert frozen.wait(30)
 
     assert comes_true(lambda: len(_timers(process)) == 2)
     assert comes_true(lambda: all(timer == _KEEPALIVE_TIMER for timer in _timers(process)))
-    ((idle,),) = world.target.query(
+    ((idle,),) = harness.target.query(
         "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'etl-sales-target%'"
     )
     assert idle == 1

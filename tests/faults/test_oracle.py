@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from faults.world import ROWS, World, some
+from faults.harness import ROWS, FaultHarness, some
 
 ON_ROWS = {"after_rows": ROWS // 3}
 
@@ -24,34 +24,34 @@ ON_ROWS = {"after_rows": ROWS // 3}
         ],
     ),
 )
-def test_an_error_in_mid_read_is_temporary(world: World, code, fault):
-    world.edit()
-    case = world.case()
-    world.standin.faults.ora_error(code, **fault)
+def test_an_error_in_mid_read_is_temporary(harness: FaultHarness, code, fault):
+    harness.edit()
+    case = harness.case()
+    harness.standin.faults.ora_error(code, **fault)
 
-    result = world.run("run", "--full")
+    result = harness.run("run", "--full")
 
     case.ended(result, exit_codes={75}, reason="temporary", code=f"ORA-{code:05d}")
 
 
 @pytest.mark.parametrize("reset", [False, True])
-def test_the_server_process_dies(world: World, reset):
-    world.edit()
-    case = world.case()
-    world.standin.faults.drop_connection(reset=reset, **ON_ROWS)
+def test_the_server_process_dies(harness: FaultHarness, reset):
+    harness.edit()
+    case = harness.case()
+    harness.standin.faults.drop_connection(reset=reset, **ON_ROWS)
 
-    result = world.run("run", "--full")
+    result = harness.run("run", "--full")
 
     case.ended(result, exit_codes={75}, reason="temporary", code={"DPY-4011", "ORA-03113"})
 
 
-def test_a_snapshot_too_old_is_tried_again_from_a_new_one(world: World):
-    world.edit()
-    world.standin.faults.ora_error(1555, **ON_ROWS)
-    world.edit()
-    case = world.case()
+def test_a_snapshot_too_old_is_tried_again_from_a_new_one(harness: FaultHarness):
+    harness.edit()
+    harness.standin.faults.ora_error(1555, **ON_ROWS)
+    harness.edit()
+    case = harness.case()
 
-    result = world.run("run", "--full", ETL_RETRY_SECONDS="30")
+    result = harness.run("run", "--full", ETL_RETRY_BUDGET_SECONDS="30")
 
     assert case.ended(result, exit_codes={0})
     assert result.event("retry_scheduled")["code"] == "ORA-01555"
@@ -61,36 +61,36 @@ def test_a_snapshot_too_old_is_tried_again_from_a_new_one(world: World):
     ("code", "exit_code", "said"),
     [(12514, 75, "DPY-6001"), (12505, 75, "DPY-6003"), (12528, 75, "DPY-6000")],
 )
-def test_the_listener_refuses(world: World, code, exit_code, said):
-    case = world.case()
-    world.standin.faults.refuse_connections(code)
+def test_the_listener_refuses(harness: FaultHarness, code, exit_code, said):
+    case = harness.case()
+    harness.standin.faults.refuse_connections(code)
 
-    result = world.run("run")
+    result = harness.run("run")
 
     case.ended(result, exit_codes={exit_code}, reason="temporary", code={said, f"ORA-{code}"})
 
 
-def test_there_is_no_listener(world: World):
-    case = world.case()
+def test_there_is_no_listener(harness: FaultHarness):
+    case = harness.case()
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]
-        login = world.environ["AIRFLOW_CONN_ORACLE_CONN_ID"].rpartition("@")[0]
+        login = harness.environ["AIRFLOW_CONN_ORACLE_CONN_ID"].rpartition("@")[0]
 
-        result = world.run("run", AIRFLOW_CONN_ORACLE_CONN_ID=f"{login}@127.0.0.1:{port}/EBS")
+        result = harness.run("run", AIRFLOW_CONN_ORACLE_CONN_ID=f"{login}@127.0.0.1:{port}/EBS")
 
     case.ended(result, exit_codes={75}, reason="temporary", code={"DPY-6005", "ORA-12541"})
 
 
 @pytest.mark.parametrize("code", [28000, 28001])
-def test_an_account_that_is_locked_or_expired_is_tried_once(world: World, code):
-    case = world.case()
-    world.standin.faults.refuse_logins(code)
-    logins = world.standin.login_attempts
+def test_an_account_that_is_locked_or_expired_is_tried_once(harness: FaultHarness, code):
+    case = harness.case()
+    harness.standin.faults.refuse_logins(code)
+    logins = harness.standin.login_attempts
 
-    result = world.run("run", ETL_RETRY_SECONDS="60")
+    result = harness.run("run", ETL_RETRY_BUDGET_SECONDS="60")
 
-    assert world.standin.login_attempts - logins == 1
+    assert harness.standin.login_attempts - logins == 1
     case.ended(result, exit_codes={77}, reason="not_allowed", code=f"ORA-{code}")
 
 
@@ -116,26 +116,28 @@ def test_an_account_that_is_locked_or_expired_is_tried_once(world: World, code):
     ],
     ids=["renamed", "column dropped", "column retyped", "column added"],
 )  # fmt: skip
-def test_the_table_changes_between_check_and_read(world: World, edit, undo, exit_code, says):
-    world.edit()
-    case = world.case()
+def test_the_table_changes_between_check_and_read(
+    harness: FaultHarness, edit, undo, exit_code, says
+):
+    harness.edit()
+    case = harness.case()
     # The target's privileges are asked for after the source's columns, before its snapshot.
-    changed = world.postgres_proxy.at_text(
-        b"has_table_privilege", lambda _link: world.source.execute(edit)
+    changed = harness.postgres_proxy.at_text(
+        b"has_table_privilege", lambda _link: harness.source.execute(edit)
     )
 
-    result = world.run("run")
+    result = harness.run("run")
 
     assert changed.is_set()
-    world.source.execute(undo)
+    harness.source.execute(undo)
     case.ended(result, exit_codes={exit_code}, says=says)
 
 
 @pytest.mark.parametrize("fault", [{}, {"on": "ora_hash"}], ids=["at the check", "at the read"])
-def test_a_synonym_to_nowhere(world: World, fault):
-    case = world.case()
-    world.standin.faults.ora_error(980, times=None, **fault)
+def test_a_synonym_to_nowhere(harness: FaultHarness, fault):
+    case = harness.case()
+    harness.standin.faults.ora_error(980, times=None, **fault)
 
-    result = world.run("run", ETL_RETRY_SECONDS="60")
+    result = harness.run("run", ETL_RETRY_BUDGET_SECONDS="60")
 
     case.ended(result, exit_codes={69}, reason="not_found", code="ORA-00980")

@@ -12,11 +12,11 @@ import psycopg
 import pytest
 
 from embedded_postgres import EmbeddedPostgres
-from faults.conftest import make_world
+from faults.conftest import make_harness
+from faults.harness import IMPATIENT, ROWS, FaultHarness, comes_true, some
 from faults.observer import observed_target
 from faults.proxy import Link
 from faults.test_network import LONGEST_SECONDS
-from faults.world import IMPATIENT, ROWS, World, comes_true, some
 from integration.conftest import TargetDatabase
 
 CONNECTIONS = 12
@@ -32,12 +32,12 @@ def server() -> Iterator[EmbeddedPostgres]:
 
 
 @pytest.fixture(scope="module")
-def world(postgres: EmbeddedPostgres, server: EmbeddedPostgres) -> Iterator[World]:
+def harness(postgres: EmbeddedPostgres, server: EmbeddedPostgres) -> Iterator[FaultHarness]:
     with ExitStack() as stack:
-        yield make_world(stack, postgres, server)
+        yield make_harness(stack, postgres, server)
 
 
-def in_mid_copy(world: World, action: Callable[[], None]) -> threading.Event:
+def in_mid_copy(harness: FaultHarness, action: Callable[[], None]) -> threading.Event:
     """Once, when a third of the rows has been sent."""
     done = threading.Event()
 
@@ -46,45 +46,45 @@ def in_mid_copy(world: World, action: Callable[[], None]) -> threading.Event:
             done.set()
             action()
 
-    world.standin.faults.before_fetch(act)
+    harness.standin.faults.before_fetch(act)
     return done
 
 
 @pytest.mark.parametrize("mode", ["fast", "immediate"])
-def test_restarted_in_mid_run(world: World, server: EmbeddedPostgres, mode):
-    world.edit()
-    case = world.case()
-    in_mid_copy(world, lambda: server.stop(mode))
+def test_restarted_in_mid_run(harness: FaultHarness, server: EmbeddedPostgres, mode):
+    harness.edit()
+    case = harness.case()
+    in_mid_copy(harness, lambda: server.stop(mode))
 
-    result = world.run("run", "--full")
+    result = harness.run("run", "--full")
 
     server.start()
     case.ended(result, exit_codes={75}, reason="temporary")
 
 
-def test_a_restart_is_survived_by_trying_again(world: World, server: EmbeddedPostgres):
-    world.edit()
-    case = world.case()
-    in_mid_copy(world, server.restart)
+def test_a_restart_is_survived_by_trying_again(harness: FaultHarness, server: EmbeddedPostgres):
+    harness.edit()
+    case = harness.case()
+    in_mid_copy(harness, server.restart)
 
-    result = world.run("run", "--full", ETL_RETRY_SECONDS="30")
+    result = harness.run("run", "--full", ETL_RETRY_BUDGET_SECONDS="30")
 
     assert case.ended(result, exit_codes={0})
     assert result.event("run_finished")["retries"] >= 1
 
 
-def test_an_administrator_ends_the_session(world: World):
-    world.edit()
-    case = world.case()
+def test_an_administrator_ends_the_session(harness: FaultHarness):
+    harness.edit()
+    case = harness.case()
     in_mid_copy(
-        world,
-        lambda: world.target.execute(
+        harness,
+        lambda: harness.target.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             " WHERE application_name LIKE 'etl-sales-target%'"
         ),
     )
 
-    result = world.run("run", "--full")
+    result = harness.run("run", "--full")
 
     case.ended(result, exit_codes={75}, reason="temporary", code={"57P01", None})
 
@@ -92,21 +92,21 @@ def test_an_administrator_ends_the_session(world: World):
 @pytest.mark.parametrize(
     "text", some(2, [b"COPY", b"DELETE FROM mb.sales_target", b"SELECT mb.sales"])
 )
-def test_a_server_process_that_stands_still(world: World, text):
+def test_a_server_process_that_stands_still(harness: FaultHarness, text):
     """The network lives, the kernel answers for the process: only our own clock can tell."""
-    world.edit()
-    case = world.case()
+    harness.edit()
+    case = harness.case()
     stopped: list[int] = []
 
     def stop(_link: Link) -> None:
-        ((pid,),) = world.target.query(
+        ((pid,),) = harness.target.query(
             "SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'etl-sales-target%'"
         )
         os.kill(pid, signal.SIGSTOP)
         stopped.append(pid)
 
-    sprung = world.postgres_proxy.at_text(text, stop)
-    process = world.start("run", "--full", **IMPATIENT)
+    sprung = harness.postgres_proxy.at_text(text, stop)
+    process = harness.start("run", "--full", **IMPATIENT)
     try:
         result = process.wait(LONGEST_SECONDS)
     finally:
@@ -120,13 +120,13 @@ def test_a_server_process_that_stands_still(world: World, text):
     )  # fmt: skip
 
 
-def test_no_connection_is_free(world: World):
-    case = world.case()
+def test_no_connection_is_free(harness: FaultHarness):
+    case = harness.case()
     with ExitStack() as stack:
         with pytest.raises(psycopg.OperationalError, match="too many clients"):
-            _take_all(stack, world.target.url)
+            _take_all(stack, harness.target.url)
 
-        result = world.run("run")
+        result = harness.run("run")
 
     case.ended(result, exit_codes={75}, reason="temporary", code="53300")
 
@@ -137,48 +137,48 @@ def _take_all(stack: ExitStack, url: str) -> None:
 
 
 @pytest.mark.parametrize("mode", some(2, ["ROW EXCLUSIVE", "ACCESS EXCLUSIVE", "SHARE"]))
-def test_somebody_holds_a_lock(world: World, mode):
-    world.edit()
-    case = world.case()
-    with psycopg.connect(world.target.url) as other:
+def test_somebody_holds_a_lock(harness: FaultHarness, mode):
+    harness.edit()
+    case = harness.case()
+    with psycopg.connect(harness.target.url) as other:
         other.execute(f"LOCK TABLE mb.sales_target IN {mode} MODE".encode())
 
-        result = world.run("run", ETL_LOCK_TIMEOUT_SECONDS="1")
+        result = harness.run("run", ETL_LOCK_TIMEOUT_SECONDS="1")
 
     case.ended(result, exit_codes={75}, code="55P03", says="lock timeout")
 
 
-def test_a_lock_that_is_given_back_in_time_is_waited_for(world: World):
-    world.edit()
-    case = world.case()
-    with psycopg.connect(world.target.url) as other:
+def test_a_lock_that_is_given_back_in_time_is_waited_for(harness: FaultHarness):
+    harness.edit()
+    case = harness.case()
+    with psycopg.connect(harness.target.url) as other:
         other.execute("LOCK TABLE mb.sales_target IN ROW EXCLUSIVE MODE")
-        process = world.start("run")
+        process = harness.start("run")
         waiting = "SELECT 1 FROM pg_locks WHERE NOT granted"
-        assert comes_true(lambda: world.target.query(waiting) != [])
+        assert comes_true(lambda: harness.target.query(waiting) != [])
 
     result = process.wait()
 
     assert case.ended(result, exit_codes={0})
 
 
-def test_a_hot_standby(world: World, server: EmbeddedPostgres):
-    world.edit()
-    case = world.case()
+def test_a_hot_standby(harness: FaultHarness, server: EmbeddedPostgres):
+    harness.edit()
+    case = harness.case()
     standby = Path(str(server._folder)) / "data" / "standby.signal"
     server.stop()
     standby.touch()
     server.start()
 
-    result = world.run("run")
+    result = harness.run("run")
 
-    world.target.query("SELECT pg_promote()")
-    assert comes_true(lambda: world.target.query("SELECT pg_is_in_recovery()") == [(False,)])
+    harness.target.query("SELECT pg_promote()")
+    assert comes_true(lambda: harness.target.query("SELECT pg_is_in_recovery()") == [(False,)])
     case.ended(result, exit_codes={75}, reason="temporary", code="25006")
 
 
 def test_the_disk_is_full(
-    world: World, server: EmbeddedPostgres, postgres: EmbeddedPostgres, tmp_path: Path
+    harness: FaultHarness, server: EmbeddedPostgres, postgres: EmbeddedPostgres, tmp_path: Path
 ):
     """The whole database on a file system of a few megabytes."""
     with ExitStack() as stack:
@@ -189,21 +189,21 @@ def test_the_disk_is_full(
             connection.execute(f"CREATE DATABASE {database} TABLESPACE small".encode())
         try:
             with observed_target(server.url(database)) as target:
-                _fill_up(world, target, disk)
+                _fill_up(harness, target, disk)
         finally:
             server.drop_database(database)
             with psycopg.connect(server.url(), autocommit=True) as connection:
                 connection.execute("DROP TABLESPACE small")
 
 
-def _fill_up(world: World, target: TargetDatabase, disk: Path) -> None:
-    other = World(
-        source=world.source,
+def _fill_up(harness: FaultHarness, target: TargetDatabase, disk: Path) -> None:
+    other = FaultHarness(
+        source=harness.source,
         target=target,
-        standin=world.standin,
-        oracle_proxy=world.oracle_proxy,
-        postgres_proxy=world.postgres_proxy,
-        seed=world.seed,
+        standin=harness.standin,
+        oracle_proxy=harness.oracle_proxy,
+        postgres_proxy=harness.postgres_proxy,
+        seed=harness.seed,
     )
     assert other.run("run").exit_code == 0
     other.edit()

@@ -7,15 +7,15 @@ import time
 import psycopg
 import pytest
 
+from faults.harness import LOADS_COMMIT, FaultHarness, comes_true
 from faults.proxy import Hold, Link
-from faults.world import LOADS_COMMIT, World, comes_true
 from integration.conftest import Result, TargetDatabase
 
 
-def held_before_its_commit(world: World) -> Hold:
+def held_before_its_commit(harness: FaultHarness) -> Hold:
     """The next load reaches its commit, and waits there."""
     held = Hold()
-    world.postgres_proxy.at_text(b"COMMIT", held, nth=LOADS_COMMIT)
+    harness.postgres_proxy.at_text(b"COMMIT", held, nth=LOADS_COMMIT)
     return held
 
 
@@ -27,12 +27,12 @@ def ended_as_one_of_many(result: Result) -> bool:
 
 
 @pytest.mark.parametrize("number", [2, 10])
-def test_runs_at_once(world: World, number):
-    world.edit()
-    case = world.case()
+def test_runs_at_once(harness: FaultHarness, number):
+    harness.edit()
+    case = harness.case()
 
-    processes = [world.start("run", "--full") for _ in range(number)]
-    results = [world.heard(process.wait()) for process in processes]
+    processes = [harness.start("run", "--full") for _ in range(number)]
+    results = [harness.record_output(process.wait()) for process in processes]
 
     loaded = [result for result in results if ended_as_one_of_many(result)]
     assert loaded
@@ -47,14 +47,14 @@ def test_runs_at_once(world: World, number):
         ["backfill", "--from", "2024-01", "--to", "2024-06"],
     ],
 )
-def test_a_load_beside_a_load_is_told_who_loads(world: World, beside):
-    world.edit()
-    case = world.case()
-    held = held_before_its_commit(world)
-    first = world.start("run")
+def test_a_load_beside_a_load_is_told_who_loads(harness: FaultHarness, beside):
+    harness.edit()
+    case = harness.case()
+    held = held_before_its_commit(harness)
+    first = harness.start("run")
     assert held.reached.wait(30)
 
-    second = world.run(*beside)
+    second = harness.run(*beside)
     held.go_on.set()
     result = first.wait()
 
@@ -64,32 +64,32 @@ def test_a_load_beside_a_load_is_told_who_loads(world: World, beside):
 
 
 @pytest.mark.parametrize("command", [["verify"], ["verify", "--rows"], ["run", "--dry-run"]])
-def test_what_only_reads_runs_beside_a_load(world: World, command):
-    world.edit()
-    case = world.case()
-    held = held_before_its_commit(world)
-    first = world.start("run")
+def test_what_only_reads_runs_beside_a_load(harness: FaultHarness, command):
+    harness.edit()
+    case = harness.case()
+    held = held_before_its_commit(harness)
+    first = harness.start("run")
     assert held.reached.wait(30)
 
-    reading = world.run(*command)
+    reading = harness.run(*command)
     held.go_on.set()
 
     # The load is not there yet: verify says so, and nothing waits for it.
     assert reading.exit_code == (65 if command[0] == "verify" else 0), reading.stderr
     assert case.ended(first.wait(), exit_codes={0})
-    assert world.run(*command).exit_code == 0
+    assert harness.run(*command).exit_code == 0
 
 
-def test_readers_see_the_old_or_the_new_rows_and_never_wait(world: World):
+def test_readers_see_the_old_or_the_new_rows_and_never_wait(harness: FaultHarness):
     """Ten thousand rows change their sum at once; eight readers look all the time."""
-    world.edit()
-    case = world.case()
+    harness.edit()
+    case = harness.case()
     seen: set[tuple] = set()
     waits: list[float] = []
     done = threading.Event()
 
     def read() -> None:
-        with psycopg.connect(world.target.url, autocommit=True) as connection:
+        with psycopg.connect(harness.target.url, autocommit=True) as connection:
             while not done.is_set():
                 start = time.monotonic()
                 row = connection.execute(
@@ -102,8 +102,8 @@ def test_readers_see_the_old_or_the_new_rows_and_never_wait(world: World):
     readers = [threading.Thread(target=read) for _ in range(4)]
     for reader in readers:
         reader.start()
-    held = held_before_its_commit(world)
-    process = world.start("run", "--full")
+    held = held_before_its_commit(harness)
+    process = harness.start("run", "--full")
     assert held.reached.wait(60)
     looked = len(waits)
     assert comes_true(lambda: len(waits) > looked + 100)  # while the load holds all its locks
@@ -121,69 +121,71 @@ def test_readers_see_the_old_or_the_new_rows_and_never_wait(world: World):
     assert case.ended(result, exit_codes={0})
 
 
-def test_a_writer_of_the_target_waits_and_its_rows_are_found(world: World):
+def test_a_writer_of_the_target_waits_and_its_rows_are_found(harness: FaultHarness):
     """Somebody else inserts during the load: after it, and the next run puts it right."""
-    world.edit()
-    case = world.case()
-    held = held_before_its_commit(world)
-    process = world.start("run")
+    harness.edit()
+    case = harness.case()
+    held = held_before_its_commit(harness)
+    process = harness.start("run")
     assert held.reached.wait(30)
     insert = "INSERT INTO mb.sales_target VALUES (-1, -1, 1, 2024, -1)"
-    writer = threading.Thread(target=TargetDatabase(world.target.url).execute, args=[insert])
+    writer = threading.Thread(target=TargetDatabase(harness.target.url).execute, args=[insert])
 
     writer.start()
-    assert comes_true(lambda: world.target.query("SELECT 1 FROM pg_locks WHERE NOT granted") != [])
+    assert comes_true(
+        lambda: harness.target.query("SELECT 1 FROM pg_locks WHERE NOT granted") != []
+    )
     held.go_on.set()
-    result = world.heard(process.wait())
+    result = harness.record_output(process.wait())
     writer.join()
 
     assert result.exit_code == 0
-    assert len(world.target.rows()) == len(case.new) + 1
-    again = world.run("run")
-    assert again.event("run_finished")["periods"]["meddled"] == 1
-    assert world.target.rows() == case.new
+    assert len(harness.target.rows()) == len(case.new) + 1
+    again = harness.run("run")
+    assert again.event("run_finished")["periods"]["drifted"] == 1
+    assert harness.target.rows() == case.new
 
 
-def test_the_source_is_written_all_the_time(world: World):
+def test_the_source_is_written_all_the_time(harness: FaultHarness):
     """Each run lands on one moment of the source, whatever is committed meanwhile."""
     done = threading.Event()
     snapshots: list[list] = []
 
     def write() -> None:
         while not done.is_set():
-            world.edit()
-            snapshots.append(world.source.rows())
+            harness.edit()
+            snapshots.append(harness.source.rows())
 
-    snapshots.append(world.source.rows())
+    snapshots.append(harness.source.rows())
     writer = threading.Thread(target=write)
     writer.start()
     try:
         for _ in range(3):
-            assert world.run("run").exit_code == 0
-            landed = world.target.rows()
+            assert harness.run("run").exit_code == 0
+            landed = harness.target.rows()
             assert comes_true(lambda rows=landed: rows in snapshots)
     finally:
         done.set()
         writer.join()
-    case = world.case()
-    assert case.ended(world.run("run"), exit_codes={0})
+    case = harness.case()
+    assert case.ended(harness.run("run"), exit_codes={0})
 
 
-def test_a_killed_run_beside_one_that_waits(world: World):
+def test_a_killed_run_beside_one_that_waits(harness: FaultHarness):
     """The lock of a killed run is free as soon as the server has seen it go."""
-    world.edit()
-    case = world.case()
-    held = held_before_its_commit(world)
-    first = world.start("run")
+    harness.edit()
+    case = harness.case()
+    held = held_before_its_commit(harness)
+    first = harness.start("run")
     assert held.reached.wait(30)
     first.signal(signal.SIGKILL)
     killed = first.wait()
-    world.postgres_proxy.all(Link.drop)
+    harness.postgres_proxy.all(Link.drop)
     held.go_on.set()
 
-    assert comes_true(lambda: world.run("run").exit_code == 0)
+    assert comes_true(lambda: harness.run("run").exit_code == 0)
 
-    assert world.target.rows() == case.new
+    assert harness.target.rows() == case.new
     assert killed.exit_code == -signal.SIGKILL
-    world.heal()
-    world.assert_nothing_left()
+    harness.reset_faults()
+    harness.assert_nothing_left()

@@ -14,12 +14,12 @@ import pytest
 
 from databases import fill_source
 from faults.conftest import SEED
+from faults.harness import SOAK_MINUTES, FaultHarness
 from faults.processes import Process
 from faults.test_hostile import DATABASES, LIMITED, garble_somewhere
 from faults.test_killed import kill_somewhere
 from faults.test_network import ACTIONS, cut_somewhere
 from faults.test_races import ended_as_one_of_many
-from faults.world import SOAK_MINUTES, World
 
 ROWS = int(os.environ.get("SOAK_ROWS", "20000000"))
 PERIODS = 240
@@ -28,44 +28,46 @@ PERIODS = 240
 LARGEST_RESIDENT_BYTES = 128 << 20
 
 
-def random_case(world: World) -> str:
+def random_case(harness: FaultHarness) -> str:
     """One case of a random kind; returns what it was."""
-    kind = world.random.choices(["kill", "cut", "garble", "race"], [6, 3, 1, 1])[0]
+    kind = harness.random.choices(["kill", "cut", "garble", "race"], [6, 3, 1, 1])[0]
     if kind == "kill":
-        return kill_somewhere(world)
+        return kill_somewhere(harness)
     if kind == "race":
-        return f"{_race(world)} of several runs at once loaded"
-    database = world.random.choice(DATABASES)
+        return f"{_race(harness)} of several runs at once loaded"
+    database = harness.random.choice(DATABASES)
     if kind == "garble":
-        harm = garble_somewhere(world, database)
+        harm = garble_somewhere(harness, database)
         return f"{database} {'garbled' if harm else 'not reached'}"
-    action = world.random.choice(list(ACTIONS))
-    harm = cut_somewhere(world, database, action)
+    action = harness.random.choice(list(ACTIONS))
+    harm = cut_somewhere(harness, database, action)
     return f"{database} {action if harm else 'not reached'}"
 
 
-def _race(world: World) -> int:
-    world.edit()
-    case = world.case()
-    number = world.random.randint(2, 5)
-    processes = [world.start("run", "--full") for _ in range(number)]
+def _race(harness: FaultHarness) -> int:
+    harness.edit()
+    case = harness.case()
+    number = harness.random.randint(2, 5)
+    processes = [harness.start("run", "--full") for _ in range(number)]
     loaded = [
         result
-        for result in [world.heard(process.wait()) for process in processes]
+        for result in [harness.record_output(process.wait()) for process in processes]
         if ended_as_one_of_many(result)
     ]
     case.ended(loaded[0], exit_codes={0})
     return len(loaded)
 
 
-def test_random_cases_until_the_time_is_over(world: World, capfd: pytest.CaptureFixture[str]):
+def test_random_cases_until_the_time_is_over(
+    harness: FaultHarness, capfd: pytest.CaptureFixture[str]
+):
     deadline = time.monotonic() + SOAK_MINUTES * 60
     found: Counter[str] = Counter()
     number = 0
     try:
         while time.monotonic() < deadline:
-            world.random = random.Random(f"{SEED}/{number}")
-            found[random_case(world)] += 1
+            harness.random = random.Random(f"{SEED}/{number}")
+            found[random_case(harness)] += 1
             number += 1
     finally:
         lines = [f"seed {SEED}: {number} cases passed", *map(_line, sorted(found.items()))]
@@ -82,21 +84,21 @@ def say(capfd: pytest.CaptureFixture[str], *lines: str) -> None:
         sys.stdout.write("\n" + "\n".join(lines) + "\n")
 
 
-def test_a_run_a_second_leaves_no_growth(world: World, capfd: pytest.CaptureFixture[str]):
+def test_a_run_a_second_leaves_no_growth(harness: FaultHarness, capfd: pytest.CaptureFixture[str]):
     deadline = time.monotonic() + SOAK_MINUTES * 60 / 2
     peaks, sizes = [], []
     while time.monotonic() < deadline:
         start = time.monotonic()
-        world.edit()
-        result = world.run("run")
+        harness.edit()
+        result = harness.run("run")
         assert result.exit_code == 0, result.stderr
         peaks.append(result.event("run_finished")["peak_memory_bytes"])
-        ((size,),) = world.target.query("SELECT pg_total_relation_size('mb.sales_target')")
+        ((size,),) = harness.target.query("SELECT pg_total_relation_size('mb.sales_target')")
         sizes.append(size)
         time.sleep(max(0, start + 1 - time.monotonic()))
 
-    assert world.target.rows() == world.source.rows()
-    world.assert_nothing_left()
+    assert harness.target.rows() == harness.source.rows()
+    harness.assert_nothing_left()
     third = len(peaks) // 3
     say(
         capfd,
@@ -107,10 +109,12 @@ def test_a_run_a_second_leaves_no_growth(world: World, capfd: pytest.CaptureFixt
     assert max(sizes[-third:]) < 1.5 * max(sizes[:third])
 
 
-def test_twenty_million_rows_in_little_memory(world: World, capfd: pytest.CaptureFixture[str]):
-    world.source.execute("DELETE FROM {table}")
-    fill_source(world.source.database_url, ROWS, PERIODS)
-    environ = world.environ | {
+def test_twenty_million_rows_in_little_memory(
+    harness: FaultHarness, capfd: pytest.CaptureFixture[str]
+):
+    harness.source.execute("DELETE FROM {table}")
+    fill_source(harness.source.database_url, ROWS, PERIODS)
+    environ = harness.environ | {
         "ETL_BATCH_ROWS": "5000",
         "ETL_CALL_TIMEOUT_SECONDS": "3600",
         "ETL_MAX_SHRINK_PERCENT": "100",

@@ -9,13 +9,13 @@ from urllib.parse import quote, urlencode, urlsplit
 import pytest
 
 from e2e.tls import LOOPBACK, Authority, postgres_front
+from faults.harness import IMPATIENT, FaultHarness, some
 from faults.proxy import Direction, Proxy
 from faults.test_network import ACTIONS, LONGEST_SECONDS
-from faults.world import IMPATIENT, World, some
 from oracle_standin import OracleStandin
 
 POSTGRES, ORACLE = "AIRFLOW_CONN_POSTGRES_CONN_ID", "AIRFLOW_CONN_ORACLE_CONN_ID"
-Server = Callable[[World, ssl.SSLContext | None], object]
+Server = Callable[[FaultHarness, ssl.SSLContext | None], object]
 
 
 @pytest.fixture(scope="module")
@@ -38,27 +38,29 @@ def wrong(tmp_path_factory: pytest.TempPathFactory, right: Authority) -> dict[st
 
 
 @contextmanager
-def postgres_at(world: World, authority: Authority, **extras: str) -> Iterator[dict[str, str]]:
+def postgres_at(
+    harness: FaultHarness, authority: Authority, **extras: str
+) -> Iterator[dict[str, str]]:
     """The target behind TLS, and the connection that asks for it."""
-    place = urlsplit(world.target.url)
+    place = urlsplit(harness.target.url)
     assert place.port
     with postgres_front(place.port, authority.server_context()) as port:
-        yield {POSTGRES: postgres_uri(world, port, ca_file=authority.ca_file, **extras)}
+        yield {POSTGRES: postgres_uri(harness, port, ca_file=authority.ca_file, **extras)}
 
 
-def postgres_uri(world: World, port: int, *, ca_file: Path, **extras: str) -> str:
-    place = urlsplit(world.target.url)
+def postgres_uri(harness: FaultHarness, port: int, *, ca_file: Path, **extras: str) -> str:
+    place = urlsplit(harness.target.url)
     login = place.netloc.rpartition("@")[0]
     extras = {"sslmode": "verify-full", "sslrootcert": str(ca_file), **extras}
     return f"postgres://{login}@{LOOPBACK}:{port}{place.path}?{urlencode(extras)}"
 
 
 @contextmanager
-def oracle_at(world: World, authority: Authority) -> Iterator[dict[str, str]]:
+def oracle_at(harness: FaultHarness, authority: Authority) -> Iterator[dict[str, str]]:
     """The source by TCPS, and the connection that asks for it."""
     standin = OracleStandin(
-        world.source.database_url,
-        password=world.standin.password,
+        harness.source.database_url,
+        password=harness.standin.password,
         ssl_context=authority.server_context(),
     )
     with standin:
@@ -79,73 +81,73 @@ AT = {"oracle": oracle_at, "postgres": postgres_at}
 
 
 @pytest.mark.parametrize("database", AT)
-def test_the_right_certificate(world: World, right: Authority, database):
-    world.edit()
-    case = world.case()
-    with AT[database](world, right) as environ:
-        result = world.run("run", **environ)
+def test_the_right_certificate(harness: FaultHarness, right: Authority, database):
+    harness.edit()
+    case = harness.case()
+    with AT[database](harness, right) as environ:
+        result = harness.run("run", **environ)
 
     assert case.ended(result, exit_codes={0})
 
 
 @pytest.mark.parametrize("kind", ["wrong name", "expired", "untrusted"])
 @pytest.mark.parametrize("database", AT)
-def test_a_wrong_certificate_is_refused(world: World, wrong, database, kind):
-    world.edit()
-    case = world.case()
-    with AT[database](world, wrong[kind]) as environ:
-        result = world.run("run", ETL_RETRY_SECONDS="60", **environ)
+def test_a_wrong_certificate_is_refused(harness: FaultHarness, wrong, database, kind):
+    harness.edit()
+    case = harness.case()
+    with AT[database](harness, wrong[kind]) as environ:
+        result = harness.run("run", ETL_RETRY_BUDGET_SECONDS="60", **environ)
 
     case.ended(result, exit_codes={77}, reason="not_allowed")
     assert "certificate" in result.failure["remedy"]
 
 
-def test_a_target_without_tls_where_it_is_required(world: World, right: Authority):
-    case = world.case()
-    place = urlsplit(world.target.url)
+def test_a_target_without_tls_where_it_is_required(harness: FaultHarness, right: Authority):
+    case = harness.case()
+    place = urlsplit(harness.target.url)
     assert place.port
-    uri = postgres_uri(world, place.port, ca_file=right.ca_file)
+    uri = postgres_uri(harness, place.port, ca_file=right.ca_file)
 
-    result = world.run("run", ETL_RETRY_SECONDS="60", **{POSTGRES: uri})
+    result = harness.run("run", ETL_RETRY_BUDGET_SECONDS="60", **{POSTGRES: uri})
 
     case.ended(result, exit_codes={77}, reason="not_allowed", says="does not support SSL")
 
 
-def test_a_source_without_tls_where_it_is_required(world: World, right: Authority):
-    case = world.case()
-    uri = oracle_uri(world.standin, world.standin.port, right)
+def test_a_source_without_tls_where_it_is_required(harness: FaultHarness, right: Authority):
+    case = harness.case()
+    uri = oracle_uri(harness.standin, harness.standin.port, right)
 
-    result = world.run("run", **IMPATIENT, **{ORACLE: uri})
+    result = harness.run("run", **IMPATIENT, **{ORACLE: uri})
 
     case.ended(result, exit_codes={75, 77}, says="could not connect to the source")
 
 
-def test_a_plain_connection_where_the_target_requires_tls(world: World, right: Authority):
-    case = world.case()
-    with postgres_at(world, right, sslmode="disable") as environ:
-        result = world.run("run", **environ)
+def test_a_plain_connection_where_the_target_requires_tls(harness: FaultHarness, right: Authority):
+    case = harness.case()
+    with postgres_at(harness, right, sslmode="disable") as environ:
+        result = harness.run("run", **environ)
 
     case.ended(result, exit_codes={75}, reason="temporary", says="could not connect")
 
 
 @pytest.mark.parametrize("action", ["dropped", "reset"])
 @pytest.mark.parametrize("share", some(1, [0.7, 0.3]))
-def test_a_cut_tls_connection_is_temporary(world: World, right: Authority, action, share):
+def test_a_cut_tls_connection_is_temporary(harness: FaultHarness, right: Authority, action, share):
     """Libpq speaks of SSL then too: that is no certificate's fault."""
-    world.edit()
-    case = world.case()
-    place = urlsplit(world.target.url)
+    harness.edit()
+    case = harness.case()
+    place = urlsplit(harness.target.url)
     assert place.port
     with ExitStack() as stack:
         port = stack.enter_context(postgres_front(place.port, right.server_context()))
         proxy = stack.enter_context(Proxy(port))
-        uri = postgres_uri(world, proxy.port, ca_file=right.ca_file)
-        assert world.run("run", "--dry-run", **{POSTGRES: uri}).exit_code == 0
+        uri = postgres_uri(harness, proxy.port, ca_file=right.ca_file)
+        assert harness.run("run", "--dry-run", **{POSTGRES: uri}).exit_code == 0
         usual = proxy.passed[Direction.DOWN]
-        proxy.heal()
+        proxy.reset_faults()
         cut = proxy.at_byte(int(usual * share), ACTIONS[action], Direction.DOWN)
 
-        result = world.start("run", **{POSTGRES: uri}).wait(LONGEST_SECONDS)
+        result = harness.start("run", **{POSTGRES: uri}).wait(LONGEST_SECONDS)
 
     assert cut.is_set()
     case.ended(result, exit_codes={75}, reason="temporary")

@@ -128,7 +128,7 @@ def job(source: SourceDatabase, target: TargetDatabase) -> Job:
             "ETL_SOURCE_TABLE": source.table,
             "ETL_LOG_FORMAT": "json",
             "ETL_CONNECT_TIMEOUT_SECONDS": "5",
-            "ETL_RETRY_SECONDS": "0",
+            "ETL_RETRY_BUDGET_SECONDS": "0",
             "PYTHONWARNINGS": "error",
         }
     )

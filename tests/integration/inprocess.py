@@ -8,7 +8,7 @@ from itertools import count
 from unittest import mock
 
 from etl_sales_target.config.settings import Settings
-from etl_sales_target.core.plan import Request
+from etl_sales_target.core.plan import LoadRequest
 from etl_sales_target.core.result import Report
 from etl_sales_target.run import load as load_and_report
 from etl_sales_target.runtime import logs
@@ -20,7 +20,7 @@ def load(environ: Mapping[str, str], *, full: bool = False) -> Report:
     """One `run`, by the same calls that the command makes."""
     with mock.patch.dict(os.environ, environ), signals_as_they_are():
         logs.configure("ERROR")
-        request = Request("full" if full else "run", force=full, allow_shrink=True)
+        request = LoadRequest("full" if full else "run", force=full, allow_shrink=True)
         return load_and_report(Settings.read(), f"test-{next(_numbers)}", request)
 
 

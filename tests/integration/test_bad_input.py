@@ -76,7 +76,7 @@ def test_a_wrong_password_is_tried_once(
     uri = with_password(job.environ["AIRFLOW_CONN_ORACLE_CONN_ID"], "wr0ng-passw0rd")
     logins = standin.login_attempts
 
-    result = job("run", AIRFLOW_CONN_ORACLE_CONN_ID=uri, ETL_RETRY_SECONDS="60")
+    result = job("run", AIRFLOW_CONN_ORACLE_CONN_ID=uri, ETL_RETRY_BUDGET_SECONDS="60")
 
     assert result.exit_code == 77
     assert result.failure["code"] == "ORA-01017"
@@ -88,7 +88,7 @@ def test_a_wrong_password_is_tried_once(
 def test_a_wrong_password_of_postgres(job: Job, untouched: TargetDatabase):
     uri = with_password(job.environ["AIRFLOW_CONN_POSTGRES_CONN_ID"], "wr0ng-passw0rd")
 
-    result = job("run", AIRFLOW_CONN_POSTGRES_CONN_ID=uri, ETL_RETRY_SECONDS="60")
+    result = job("run", AIRFLOW_CONN_POSTGRES_CONN_ID=uri, ETL_RETRY_BUDGET_SECONDS="60")
 
     assert result.exit_code == 77
     assert result.failure["code"] == "28P01"
@@ -181,7 +181,7 @@ def test_a_missing_privilege_is_named(job: Job, untouched: TargetDatabase):
         CREATE ROLE {user} LOGIN PASSWORD 'secret-of-reader';
         GRANT USAGE, CREATE ON SCHEMA mb TO {user};
         GRANT SELECT, INSERT, UPDATE, DELETE
-           ON mb.etl_sales_target_runs, mb.etl_sales_target_receipts TO {user};
+           ON mb.etl_sales_target_runs, mb.etl_sales_target_periods TO {user};
         GRANT SELECT ON mb.sales_target TO {user}
     """)
     parts = psycopg.conninfo.conninfo_to_dict(untouched.url)

@@ -71,7 +71,7 @@ def test_every_query_of_the_dashboard_returns_data(
     [(_, failures)] = found["Failed or killed in 7 days: "]
     assert failures > 0
     phases = {labels["phase"] for labels, _ in found["Duration by phase: {{phase}}"]}
-    assert {"copy", "proof", "commit"} <= phases
+    assert {"copy", "reconcile", "commit"} <= phases
 
 
 def test_each_alert_fires_after_what_it_is_for(
@@ -110,7 +110,7 @@ def test_each_alert_fires_after_what_it_is_for(
         small_source.execute("UPDATE {table} SET target_amount = 8 WHERE id = 13")
         target.execute(REFUSE_ROWS)
         assert pushing("run").exit_code == 65
-        wait_for("EtlSalesTargetProofFailed")
+        wait_for("EtlSalesTargetReconciliationFailed")
         assert "EtlSalesTargetLastRunFailed" not in prometheus.firing()
         target.execute("DROP TRIGGER halve ON mb.sales_target")
 

@@ -16,9 +16,9 @@ def loaded(job: Job, small_source: SourceDatabase, target: TargetDatabase) -> So
 
 
 def reloaded(target: TargetDatabase) -> dict[str, str]:
-    """The periods that the last run reloaded, each with its state."""
+    """The periods that the last run reloaded, each with its status."""
     (report,) = target.last_run("report")
-    return {entry["period"]: entry["state"] for entry in report["reloaded"]}
+    return {entry["period"]: entry["status"] for entry in report["reloaded"]}
 
 
 def versions(target: TargetDatabase, where: str) -> list[tuple]:
@@ -32,7 +32,7 @@ def versions(target: TargetDatabase, where: str) -> list[tuple]:
         pytest.param(["UPDATE {table} SET target_amount = 1 WHERE id = 2"], ["changed"], id="edit"),
         pytest.param(["UPDATE {table} SET id = 100 WHERE id = 14"], ["changed"], id="renumbered"),
         pytest.param(["DELETE FROM {table} WHERE id = 14"], ["changed"], id="delete"),
-        pytest.param(["DELETE FROM {table} WHERE target_month = 3"], ["vanished"], id="vanished"),
+        pytest.param(["DELETE FROM {table} WHERE target_month = 3"], ["removed"], id="removed"),
         pytest.param(["INSERT INTO {table} VALUES (99, 1, 3, 2024, 1)"], ["changed"], id="insert"),
         pytest.param(
             ["INSERT INTO {table} SELECT * FROM {table} WHERE id = 14"], ["changed"], id="duplicate"
@@ -84,7 +84,7 @@ def test_a_row_that_moves_to_another_period_touches_both(
     assert target.rows() == loaded.rows()
 
 
-def test_a_period_that_somebody_meddled_with_is_reloaded_and_named(
+def test_a_period_that_somebody_drifted_with_is_reloaded_and_named(
     job: Job, loaded: SourceDatabase, target: TargetDatabase
 ):
     target.execute("DELETE FROM mb.sales_target WHERE id = 14")
@@ -92,15 +92,15 @@ def test_a_period_that_somebody_meddled_with_is_reloaded_and_named(
 
     assert job("run").exit_code == 0
 
-    assert reloaded(target) == {"1999-01": "vanished", "2024-03": "meddled"}
+    assert reloaded(target) == {"1999-01": "removed", "2024-03": "drifted"}
     assert target.rows() == loaded.rows()
 
 
 @pytest.mark.parametrize(
     "change",
     [
-        "UPDATE mb.etl_sales_target_receipts SET recipe = 'of an older job'",
-        "DELETE FROM mb.etl_sales_target_receipts",
+        "UPDATE mb.etl_sales_target_periods SET digest_version = 'of an older job'",
+        "DELETE FROM mb.etl_sales_target_periods",
     ],
 )
 def test_without_a_valid_receipt_everything_is_reloaded(
@@ -200,7 +200,7 @@ def test_what_is_odd_in_the_source_is_a_warning(
 
     result = job("run")
 
-    warnings = [event["warning"] for event in result.events if event["event"] == "source_data"]
+    warnings = [event["warning"] for event in result.events if event["event"] == "source_warning"]
     assert warnings == [
         "1 rows repeat the id of another row.",
         "1 rows have no id.",
@@ -257,10 +257,10 @@ def test_dry_run_says_what_a_guard_would_refuse(
 def test_the_report_stands_in_the_ledger(job: Job, loaded: SourceDatabase, target: TargetDatabase):
     loaded.execute("UPDATE {table} SET target_amount = 0 WHERE id = 14")
 
-    job("run", ETL_RUN_BY="a test")
+    job("run", ETL_TRIGGERED_BY="a test")
 
     (report,) = target.last_run("report")
     assert json.loads(json.dumps(report))["reloaded"] == [
-        {"period": "2024-03", "state": "changed", "rows_deleted": 2, "rows_copied": 2}
+        {"period": "2024-03", "status": "changed", "rows_deleted": 2, "rows_copied": 2}
     ]
-    assert report["started_by"] == "a test"
+    assert report["triggered_by"] == "a test"

@@ -8,10 +8,10 @@ from sources import SourceDatabase
 
 
 def test_a_run_is_on_record(job: Job, small_source: SourceDatabase, target: TargetDatabase):
-    job("run", ETL_RUN_BY="dag_run 7")
+    job("run", ETL_TRIGGERED_BY="dag_run 7")
 
     assert target.last_run(
-        "mode", "started_by", "outcome", "exit_code", "error", "rows_source", "rows_target",
+        "mode", "triggered_by", "outcome", "exit_code", "error", "rows_source", "rows_target",
         "rows_copied", "rows_deleted", "periods_new", "source_table", "target_table",
         "started_at <= snapshot + interval '1 second'", "snapshot <= finished_at",
     ) == (
@@ -22,7 +22,7 @@ def test_a_run_is_on_record(job: Job, small_source: SourceDatabase, target: Targ
     assert target.query(
         "SELECT row_count, sums ->> 'target_amount', run_id = (SELECT max(run_id)"
         " FROM mb.etl_sales_target_runs)"
-        " FROM mb.etl_sales_target_receipts WHERE period = '2024-03'"
+        " FROM mb.etl_sales_target_periods WHERE period = '2024-03'"
     ) == [(2, "14.25", True)]
 
 
@@ -38,7 +38,7 @@ def test_a_failed_run_is_on_record_with_its_reason(
         "failed", 75, "copy", "ORA-01555", result.failure["error"],
     )  # fmt: skip
     assert result.failure["phase"] == "copy"
-    assert target.query("SELECT * FROM mb.etl_sales_target_receipts") == []
+    assert target.query("SELECT * FROM mb.etl_sales_target_periods") == []
 
 
 def test_a_stopped_run_is_on_record(
@@ -97,7 +97,7 @@ def test_a_temporary_error_is_tried_again_from_a_new_snapshot(
     )
     standin.faults.ora_error(1555, after_rows=10)
 
-    result = job("run", ETL_BATCH_ROWS="5", ETL_RETRY_SECONDS="30")
+    result = job("run", ETL_BATCH_ROWS="5", ETL_RETRY_BUDGET_SECONDS="30")
 
     assert result.exit_code == 0, result.stderr
     assert result.event("retry_scheduled")["code"] == "ORA-01555"
@@ -108,7 +108,7 @@ def test_a_temporary_error_is_tried_again_from_a_new_snapshot(
 def test_retries_end(job: Job, small_source: SourceDatabase, standin: OracleStandin):
     standin.faults.refuse_connections(12514)
 
-    result = job("run", ETL_RETRY_SECONDS="4")
+    result = job("run", ETL_RETRY_BUDGET_SECONDS="4")
 
     assert result.exit_code == 75
     pauses = [e["pause_seconds"] for e in result.events if e["event"] == "retry_scheduled"]
@@ -121,8 +121,8 @@ def test_an_older_layout_is_upgraded(
 ):
     job("run")
     target.execute("""
-        ALTER TABLE mb.etl_sales_target_runs DROP COLUMN retries, DROP COLUMN periods_meddled;
-        ALTER TABLE mb.etl_sales_target_receipts ADD COLUMN of_a_newer_job text
+        ALTER TABLE mb.etl_sales_target_runs DROP COLUMN retries, DROP COLUMN periods_drifted;
+        ALTER TABLE mb.etl_sales_target_periods ADD COLUMN of_a_newer_job text
     """)
 
     result = job("run")
@@ -130,9 +130,9 @@ def test_an_older_layout_is_upgraded(
     assert result.exit_code == 0, result.stderr
     created = [event["name"] for event in result.events if event["event"] == "created"]
     assert sorted(created) == [
-        "etl_sales_target_runs.periods_meddled", "etl_sales_target_runs.retries",
+        "etl_sales_target_runs.periods_drifted", "etl_sales_target_runs.retries",
     ]  # fmt: skip
-    assert target.last_run("retries", "periods_meddled") == (0, 0)
+    assert target.last_run("retries", "periods_drifted") == (0, 0)
 
 
 def test_runs_shows_the_ledger(job: Job, small_source: SourceDatabase):

@@ -44,7 +44,7 @@ def test_full_run_reloads_what_is_equal(
 
     finished = result.event("run_finished")
     assert (finished["rows_deleted"], finished["rows_copied"]) == (24, 24)
-    assert finished["periods"]["requested"] == 12
+    assert finished["periods"]["forced"] == 12
     assert target.rows() == small_source.rows()
 
 
@@ -73,7 +73,7 @@ def test_backfill_reloads_its_months_and_no_other(
     expected += [row for row in before if row[2] not in (3, 4, 5)]
     assert sorted(map(str, target.rows())) == sorted(map(str, expected))
     periods = result.event("run_finished")["periods"]
-    assert (periods["changed"], periods["vanished"]) == (2, 1)
+    assert (periods["changed"], periods["removed"]) == (2, 1)
 
 
 def test_backfill_of_months_without_rows_does_nothing(
@@ -107,7 +107,7 @@ def test_a_change_in_mid_read_is_left_for_the_next_run(
     result = job("run", ETL_BATCH_ROWS="100")
 
     assert result.exit_code == 0, result.stderr
-    assert result.event("proof_passed")["rows"] == 1000
+    assert result.event("reconciliation_passed")["rows"] == 1000
     assert next(edits, None) is None
     assert target.rows() == snapshot != source.rows()
 

@@ -24,7 +24,7 @@ def test_the_key_points(job: Job, small_source: SourceDatabase):
     names = [event["event"] for event in events if event["event"] != "created"]
     assert names == [
         "run_started", "target_connected", "driver_ready", "source_connected", "snapshot_taken",
-        "planned", "batches_copied", "proof_passed", "run_finished",
+        "plan_created", "copy_finished", "reconciliation_passed", "run_finished",
     ]  # fmt: skip
     assert len({event["run_id"] for event in events}) == 1
     for event in events:
@@ -50,7 +50,7 @@ def test_debug_adds_the_stack_trace(job: Job, small_source: SourceDatabase, stan
     assert plain.failure["code"] == "ORA-01555"
     assert "Traceback" not in plain.stderr
     trace = debug.event("traceback")["exception"]
-    assert "pipeline.py" in trace
+    assert "load.py" in trace
     assert "ORA-01555" in trace
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from etl_sales_target.core import errors
 from etl_sales_target.core.guards import GuardError
-from etl_sales_target.core.reconciliation import ProofError
+from etl_sales_target.core.reconciliation import ReconciliationError
 from etl_sales_target.reporting import metrics
 from etl_sales_target.runtime import memory
 from integration.conftest import Job
@@ -80,7 +80,7 @@ def test_a_run_a_failed_run_and_a_run_again(
     assert before < first_success < time.time()
     assert value("last_completion_timestamp_seconds") == first_success
     assert family(prometheus, "last_success_rows", "operation") == {"copied": 24, "deleted": 0}
-    assert family(prometheus, "last_success_periods", "state")["new"] == 12
+    assert family(prometheus, "last_success_periods", "status")["new"] == 12
     assert (value("source_rows"), value("target_rows")) == (24, 24)
     assert value("copy_rows_per_second") > 0
     assert family(prometheus, "runs_total", "outcome") == {
@@ -125,7 +125,7 @@ def test_what_a_run_costs(
     phases = family(prometheus, "last_run_phase_duration_seconds", "phase")
     total = prometheus.value(METRICS + "last_run_duration_seconds")
     assert set(phases) == {
-        "lock", "check", "digest", "plan", "copy", "proof", "commit", "vacuum",
+        "lock", "check", "digest", "plan", "copy", "reconcile", "commit", "vacuum",
     }  # fmt: skip
     assert 0 < sum(phases.values()) <= total
     for name, key in (
@@ -235,7 +235,7 @@ def pushed_text(gateway: Pushgateway) -> str:
 
 
 def test_the_documented_reasons_are_the_errors_own():
-    kinds = [errors.JobError, GuardError, ProofError]
+    kinds = [errors.JobError, GuardError, ReconciliationError]
     for kind in kinds:
         kinds.extend(kind.__subclasses__())
     documented = re.findall(r"^\| `([a-z_]+)` \| (\d+) \|", REASONS_TABLE, re.MULTILINE)

@@ -52,7 +52,7 @@ class RandomEdits(RuleBasedStateMachine):
         self.source.execute("DELETE FROM {table}")
         load(self.job.environ)
         self.loaded = by_period(self.source.rows())
-        self.meddled: set[tuple] = set()
+        self.drifted: set[tuple] = set()
 
     @rule(target=inserted, row=rows, times=st.integers(1, 2))
     def insert(self, row, times):
@@ -94,7 +94,7 @@ class RandomEdits(RuleBasedStateMachine):
         self.target.execute(
             f"INSERT INTO mb.sales_target VALUES (9, 9, {literal(month)}, {literal(year)}, 9)"
         )
-        self.meddled.add((month, year))
+        self.drifted.add((month, year))
 
     @rule(full=st.booleans())
     def run(self, full):
@@ -102,7 +102,7 @@ class RandomEdits(RuleBasedStateMachine):
         report = load(self.job.environ, full=full)
 
         now = by_period(self.source.rows())
-        touched = self.meddled | {
+        touched = self.drifted | {
             period
             for period in self.loaded.keys() | now.keys()
             if self.loaded.get(period) != now.get(period)
@@ -114,13 +114,13 @@ class RandomEdits(RuleBasedStateMachine):
             assert {p: v for p, v in before.items() if p not in touched} == {
                 p: v for p, v in after.items() if p not in touched
             }
-        self.loaded, self.meddled = now, set()
+        self.loaded, self.drifted = now, set()
 
     @invariant()
     def one_receipt_a_period(self):
         with psycopg.connect(self.target.url) as connection:
             found = connection.execute(
-                "SELECT target_month, target_year, row_count FROM mb.etl_sales_target_receipts"
+                "SELECT target_month, target_year, row_count FROM mb.etl_sales_target_periods"
             ).fetchall()
         assert {(month, year): rows for month, year, rows in found} == {
             period: len(rows) for period, rows in self.loaded.items()

@@ -66,10 +66,10 @@ def test_of_a_run(job: Job, small_source: SourceDatabase, file: Path):
     assert report["exit_code"] == result.exit_code == 0
     assert (report["rows_source"], report["rows_copied"], report["rows_target"]) == (24, 24, 24)
     assert report["reloaded"][2] == {
-        "period": "2024-03", "state": "new", "rows_deleted": 0, "rows_copied": 2,
+        "period": "2024-03", "status": "new", "rows_deleted": 0, "rows_copied": 2,
     }  # fmt: skip
     assert set(report["phase_seconds"]) == {
-        "lock", "check", "digest", "plan", "copy", "proof", "commit",
+        "lock", "check", "digest", "plan", "copy", "reconcile", "commit",
     }  # fmt: skip
     assert sum(report["phase_seconds"].values()) <= report["seconds"]
     assert (report["earlier_runs"], report["abandoned_runs"], report["retries"]) == ({}, [], 0)
@@ -102,7 +102,7 @@ def test_of_a_backfill(job: Job, small_source: SourceDatabase, file: Path):
 
     report = validated(file.read_text())
     assert report["mode"] == "backfill"
-    assert report["periods"]["requested"] == 2
+    assert report["periods"]["forced"] == 2
 
 
 def test_of_a_failed_run(
@@ -171,7 +171,7 @@ def test_of_a_commit_whose_answer_was_lost(job: Job, small_source: SourceDatabas
             raise errors.TemporaryError("The answer was lost.")
 
     with mock.patch.object(Postgres, "commit", lose_the_second_answer):
-        exit_code = in_this_process(job, "run", "--report", str(file), ETL_RETRY_SECONDS="5")
+        exit_code = in_this_process(job, "run", "--report", str(file), ETL_RETRY_BUDGET_SECONDS="5")
 
     report = validated(file.read_text())
     assert (exit_code, report["outcome"], report["retries"]) == (0, "succeeded", 1)
@@ -269,8 +269,8 @@ class TestLastWords:
         assert self.file.read_text().startswith("usage: No such option")
 
     def test_fit_and_keep_secrets(self):
-        logs.hide(["Tiger-of-the-source"])
-        termination.say("Tiger-of-the-source " + "é" * 5000)
+        logs.register_secrets(["Tiger-of-the-source"])
+        termination.write_termination_message("Tiger-of-the-source " + "é" * 5000)
 
         said = self.file.read_bytes()
         assert len(said) <= 4096

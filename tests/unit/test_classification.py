@@ -16,7 +16,7 @@ from etl_sales_target.core.errors import (
     NotFoundError,
     TemporaryError,
 )
-from etl_sales_target.core.failure_classes import ORACLE, POSTGRES, Kind
+from etl_sales_target.core.failure_classes import ORACLE, POSTGRES, FailureClass
 from etl_sales_target.oracle.source import oracle_errors
 from etl_sales_target.postgres.session import _errors as postgres_errors
 from etl_sales_target.runtime.retrying import is_worth_retrying
@@ -139,7 +139,7 @@ def test_what_people_on_call_meet_in_postgres(sqlstate: str, kind: type[JobError
 @pytest.mark.parametrize(
     "kind", {*ORACLE.values(), *POSTGRES.values()}, ids=lambda kind: kind.remedy
 )
-def test_a_remedy_is_a_sentence(kind: Kind):
+def test_a_remedy_is_a_sentence(kind: FailureClass):
     assert re.fullmatch(r"[A-Z].*\.", kind.remedy)
 
 

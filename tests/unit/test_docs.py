@@ -39,7 +39,7 @@ def test_the_defaults_are_those_of_the_code(monkeypatch: pytest.MonkeyPatch):
     for variable, (default, _meaning) in table("Settings").items():
         value = getattr(settings, variable.removeprefix("ETL_").lower(), None)
         shown = default.strip("`")
-        if value is not None and variable != "ETL_RUN_BY":
+        if value is not None and variable != "ETL_TRIGGERED_BY":
             assert str(value).upper() == shown.upper(), variable
 
 

@@ -6,14 +6,14 @@ from pathlib import Path
 
 from etl_sales_target.core import errors
 from etl_sales_target.core.guards import GuardError
-from etl_sales_target.core.reconciliation import ProofError
+from etl_sales_target.core.reconciliation import ReconciliationError
 
 PROJECT = Path(__file__).parents[2]
 JOB = PROJECT / "job" / "etl_sales_target"
 
 
 def kinds_of_errors() -> list[type[errors.JobError]]:
-    kinds = [errors.JobError, GuardError, ProofError]
+    kinds = [errors.JobError, GuardError, ReconciliationError]
     for kind in kinds:
         kinds.extend(kind.__subclasses__())
     return kinds

@@ -24,7 +24,7 @@ def test_the_exit_codes_of_the_product():
     assert {int(code) for code in TREE.values()} == {65, 69, 70, 75, 77, 78, 143}
 
 
-@pytest.mark.parametrize("error", [guards.GuardError, proof.ProofError])
+@pytest.mark.parametrize("error", [guards.GuardError, proof.ReconciliationError])
 def test_a_failed_guard_or_proof_exits_with_65(error: type[JobError]):
     assert error.exit_code == 65
 

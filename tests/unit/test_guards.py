@@ -3,8 +3,8 @@
 import pytest
 
 from etl_sales_target.core.guards import GuardError, check_shrink, warnings
-from etl_sales_target.core.plan import Plan, Request, make_plan
-from unit.builders import RECIPE, content, period, receipt
+from etl_sales_target.core.plan import LoadRequest, Plan, make_plan
+from unit.builders import DIGEST_VERSION, content, loaded_period, period
 
 HALF = 50
 
@@ -12,8 +12,8 @@ HALF = 50
 def plan(source_rows: int, loaded_rows: int) -> Plan:
     """A plan where this many rows are in the source, and were loaded last time."""
     source = {period(2024, 1): content(source_rows)} if source_rows else {}
-    receipts = {period(2023, 1): receipt(loaded_rows)} if loaded_rows else {}
-    return make_plan(Request("run"), source, {}, receipts, RECIPE)
+    loaded_periods = {period(2023, 1): loaded_period(loaded_rows)} if loaded_rows else {}
+    return make_plan(LoadRequest("run"), source, {}, loaded_periods, DIGEST_VERSION)
 
 
 @pytest.mark.parametrize("loaded", [0, 1, 1000])
@@ -59,7 +59,9 @@ def test_warnings_count_the_rows_they_are_about():
         period(2024, 0): content(4),
         period(None, None): content(6, nulls={"target_year": 6, "target_month": 6}),
     }
-    found = [*warnings(make_plan(Request("run"), source, {}, {}, RECIPE), repeated_ids=7)]
+    found = [
+        *warnings(make_plan(LoadRequest("run"), source, {}, {}, DIGEST_VERSION), repeated_ids=7)
+    ]
 
     assert found == [
         "7 rows repeat the id of another row.",

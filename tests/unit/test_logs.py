@@ -97,7 +97,7 @@ def test_the_level(lines: Callable[[], list[str]], level: str, seen: list[str]):
 @pytest.mark.parametrize("log_format", ["json", "text"])
 def test_secrets_are_cut_out_everywhere(lines: Callable[[], list[str]], log_format: str):
     logs.configure("DEBUG", log_format, context=f"x{SECRET}x")
-    logs.hide([SECRET, None, ""])
+    logs.register_secrets([SECRET, None, ""])
     try:
         fail(f"cannot use {SECRET}")
     except ValueError as error:
@@ -116,7 +116,7 @@ def test_secrets_are_cut_out_everywhere(lines: Callable[[], list[str]], log_form
 
 def test_secrets_are_cut_out_of_whatever_is_no_text(lines: Callable[[], list[str]]):
     logs.configure("INFO", "json")
-    logs.hide([SECRET])
+    logs.register_secrets([SECRET])
     structlog.get_logger().info("event", error=ValueError(SECRET), rows=3, ratio=0.5, last=None)
 
     event = json.loads(lines()[0])
@@ -125,7 +125,7 @@ def test_secrets_are_cut_out_of_whatever_is_no_text(lines: Callable[[], list[str
 
 def test_a_secret_in_a_longer_one_leaves_nothing_of_it(lines: Callable[[], list[str]]):
     logs.configure("INFO", "json")
-    logs.hide(["pass", "password-1", "word-1"])
+    logs.register_secrets(["pass", "password-1", "word-1"])
     structlog.get_logger().info("event", text="password-1 pass")
 
     assert json.loads(lines()[0])["text"] == "*** ***"
@@ -144,7 +144,7 @@ def test_a_stack_trace_stands_in_its_line(lines: Callable[[], list[str]]):
 
 def test_words_that_are_no_secrets_stay_whole(lines: Callable[[], list[str]]):
     logs.configure("INFO", "json")
-    logs.hide(["e", "abc"])
+    logs.register_secrets(["e", "abc"])
     structlog.get_logger().info("event", text="abcde")
 
     assert json.loads(lines()[0])["text"] == "abcde"

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etl_sales_target.core.periods import Months, Period, TableName
+from etl_sales_target.core.periods import MonthRange, Period, TableName
 
 NUMBERS = (
     st.none()
@@ -89,7 +89,7 @@ def test_what_is_a_calendar_month(year: str | None, month: str | None, is_one: b
     ],
 )
 def test_months_include_both_ends(year: str | None, month: str | None, inside: bool):  # noqa: FBT001
-    assert (period(year, month) in Months((2023, 11), (2024, 2))) is inside
+    assert (period(year, month) in MonthRange((2023, 11), (2024, 2))) is inside
 
 
 def test_a_table_name_as_text():

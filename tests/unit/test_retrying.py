@@ -33,8 +33,8 @@ class Work:
         self.attempts = 0
         self.pauses: list[float] = []
 
-    def run(self, retry_seconds: int) -> None:
-        attempts = retrying.attempts(retry_seconds)
+    def run(self, retry_budget_seconds: int) -> None:
+        attempts = retrying.attempts(retry_budget_seconds)
         attempts.sleep = self.pauses.append
         for attempt in attempts:
             with attempt:
@@ -63,17 +63,17 @@ def test_everything_else_is_final(error: BaseException):
 
 
 @given(st.integers(0, 600))
-def test_the_pauses_grow_and_fit_into_the_time(retry_seconds: int):
+def test_the_pauses_grow_and_fit_into_the_time(retry_budget_seconds: int):
     work = Work(TemporaryError("busy"), failures=1000)
     with pytest.raises(TemporaryError):
-        work.run(retry_seconds)
+        work.run(retry_budget_seconds)
 
-    assert sum(work.pauses) <= retry_seconds
+    assert sum(work.pauses) <= retry_budget_seconds
     assert all(pause <= 31 for pause in work.pauses)
     assert all(pause >= 2**number for number, pause in enumerate(work.pauses[:5]))
     assert work.attempts == len(work.pauses) + 1
     # What is left is shorter than the next pause.
-    assert sum(work.pauses) > retry_seconds - 31
+    assert sum(work.pauses) > retry_budget_seconds - 31
 
 
 def test_with_no_time_there_is_one_attempt():

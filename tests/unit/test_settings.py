@@ -17,7 +17,7 @@ LIMITS = {
     "connect_timeout_seconds": (1, DAY),
     "call_timeout_seconds": (1, DAY),
     "lock_timeout_seconds": (1, DAY),
-    "retry_seconds": (0, DAY),
+    "retry_budget_seconds": (0, DAY),
     "max_shrink_percent": (0, 100),
     "pushgateway_timeout_seconds": (1, DAY),
 }
@@ -56,9 +56,9 @@ def test_the_defaults(monkeypatch: pytest.MonkeyPatch):
     assert found["batch_rows"] == 5_000
     assert found["oracle_mode"] == "auto"
     assert found["oracle_client_dir"] == Path("/opt/oracle/instantclient")
-    assert found["retry_seconds"] == 120
+    assert found["retry_budget_seconds"] == 120
     assert found["max_shrink_percent"] == 50
-    assert found["run_by"] == os.uname().nodename
+    assert found["triggered_by"] == os.uname().nodename
     assert found["pushgateway_url"] is None
     assert found["log_level"] == "INFO"
     assert found["log_format"] is None
@@ -71,7 +71,7 @@ def test_the_defaults(monkeypatch: pytest.MonkeyPatch):
         ("oracle_client_dir", "/o", Path("/o")),
         ("source_table", "Apps.Some_View$1", TableName("apps", "some_view$1")),
         ("target_table", "MB.T", TableName("mb", "t")),
-        ("run_by", "dag/run", "dag/run"),
+        ("triggered_by", "dag/run", "dag/run"),
         ("pushgateway_url", "https://push:9091/base/", "https://push:9091/base"),
         ("pushgateway_url", "", None),
         ("pushgateway_user", "pusher", "pusher"),

@@ -45,7 +45,7 @@ def test_a_second_signal_does_not_disturb_the_cleaning_up(number: signal.Signals
 def hold(
     *, seconds: float = 0, then_fail: bool = False, stopped_by: signal.Signals | None = None
 ) -> None:
-    with signals.held():
+    with signals.deferred():
         time.sleep(seconds)
         if stopped_by:
             send(stopped_by)
@@ -74,9 +74,9 @@ def test_a_held_block_that_fails_by_itself_leaves_the_signals_heard():
 
 def test_a_block_may_be_heard_where_signals_are_ignored():
     signals.ignore()
-    with pytest.raises(StoppedError), signals.heard():
+    with pytest.raises(StoppedError), signals.enabled():
         send(signal.SIGTERM)
-    with signals.heard():
+    with signals.enabled():
         pass
     send(signal.SIGTERM)
 

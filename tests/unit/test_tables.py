@@ -12,7 +12,7 @@ from sqlalchemy.dialects import oracle, postgresql, sqlite
 from sqlalchemy.engine import Dialect
 
 from etl_sales_target.core import statements as tables
-from etl_sales_target.core.periods import Content, Figures, Period, TableName
+from etl_sales_target.core.periods import ControlTotals, Period, PeriodDigest, TableName
 from unit.builders import period
 
 ORACLE, POSTGRES = oracle.dialect(), postgresql.dialect()
@@ -76,14 +76,14 @@ FIGURES = (
 
 @BOTH
 def test_figures(dialect: Dialect):
-    assert sql(tables.figures(SALES, [period(2024, 1)]), dialect) == (
+    assert sql(tables.control_totals(SALES, [period(2024, 1)]), dialect) == (
         f"{FIGURES} FROM apps.sales WHERE target_year IN (2024) AND target_month IN (1) "
         "GROUP BY target_year, target_month"
     )
 
 
 def test_the_digest_is_stable():
-    """Another text is another recipe: every period would be loaded anew on the next run."""
+    """Another text is another digest_version: every period would be loaded anew on the next run."""
     texts = [
         f"nvl(to_char({column}, 'TM9', 'NLS_NUMERIC_CHARACTERS=''.,'''), '~')"
         for column in tables.COLUMNS
@@ -143,7 +143,7 @@ def test_no_rows_names_every_column_and_reads_nothing(dialect: Dialect):
 
 JANUARY = (Decimal(2024), Decimal(1))
 ROW = (*JANUARY, 3, 3, 3, 3, 3, 2, 6, 30, 3, 6072, Decimal("0.30"))
-ROW_FIGURES = Figures(
+ROW_FIGURES = ControlTotals(
     rows=3,
     non_null={
         "id": 3, "product_id": 3, "target_month": 3, "target_year": 3, "target_amount": 2,
@@ -166,18 +166,18 @@ def test_reading_counts():
 
 
 def test_reading_figures():
-    assert tables.read_figures([ROW]) == {period(2024, 1): ROW_FIGURES}
+    assert tables.read_control_totals([ROW]) == {period(2024, 1): ROW_FIGURES}
 
 
 def test_reading_the_sum_of_nothing_but_null():
     row = (None, None, 1, 1, 1, 0, 0, 0, 6, 30, None, None, None)
-    [figures] = tables.read_figures([row]).values()
+    [totals] = tables.read_control_totals([row]).values()
 
-    assert figures.sums["target_amount"] is None
-    assert figures.non_null["target_amount"] == 0
+    assert totals.sums["target_amount"] is None
+    assert totals.non_null["target_amount"] == 0
 
 
 def test_reading_digests():
     assert tables.read_digests([(*ROW, Decimal(12), Decimal(34))]) == {
-        period(2024, 1): Content(ROW_FIGURES, "12:34")
+        period(2024, 1): PeriodDigest(ROW_FIGURES, "12:34")
     }

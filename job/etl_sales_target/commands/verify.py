@@ -38,7 +38,7 @@ class RowDifference:
 
 @dataclass(frozen=True)
 class Verification:
-    """What a comparison found. The row differences are None where only figures were compared."""
+    """What a comparison found. The row differences are None where only totals were compared."""
 
     periods: int
     rows: int
@@ -54,7 +54,7 @@ class Verification:
 
 
 def verify(source: Source, postgres: Postgres, target: Target, *, rows: bool) -> Verification:
-    """Compares every period's figures and, where asked, every row.
+    """Compares every period's totals and, where asked, every row.
 
     Reads a second time before it says that they differ: a load or an edit may have come between
     the two snapshots.
@@ -71,20 +71,20 @@ def verify(source: Source, postgres: Postgres, target: Target, *, rows: bool) ->
 def _compare(source: Source, postgres: Postgres, target: Target, *, rows: bool) -> Verification:
     postgres.begin_snapshot(read_only=not rows)
     # Fixes the snapshot of both sides as close to each other as can be.
-    target_figures = target.figures()
+    target_totals = target.control_totals()
     source.begin_snapshot()
-    source_figures = source.figures()
-    periods = sorted({*source_figures, *target_figures}, key=lambda period: period.sort_key)
-    expected = {period: source_figures.get(period) for period in periods}
+    source_totals = source.control_totals()
+    periods = sorted({*source_totals, *target_totals}, key=lambda period: period.sort_key)
+    expected = {period: source_totals.get(period) for period in periods}
     differences: tuple[RowDifference | None, RowDifference | None] = (None, None)
     if rows:
-        total = total_rows(source_figures.values())
+        total = total_rows(source_totals.values())
         differences = _compare_rows(source, postgres, target, total)
     postgres.rollback()
     return Verification(
         periods=len(expected),
-        rows=total_rows(target_figures.values()),
-        mismatches=list(compare(expected, target_figures)),
+        rows=total_rows(target_totals.values()),
+        mismatches=list(compare(expected, target_totals)),
         only_in_source=differences[0],
         only_in_target=differences[1],
     )

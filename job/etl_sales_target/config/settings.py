@@ -34,9 +34,9 @@ class Settings:
     connect_timeout_seconds: int
     call_timeout_seconds: int
     lock_timeout_seconds: int
-    retry_seconds: int
+    retry_budget_seconds: int
     max_shrink_percent: int
-    run_by: str
+    triggered_by: str
     pushgateway_url: str | None
     pushgateway_user: str | None
     pushgateway_ca_file: Path | None
@@ -71,13 +71,13 @@ class Settings:
                 connect_timeout_seconds=env.int("CONNECT_TIMEOUT_SECONDS", 20, **seconds),
                 call_timeout_seconds=env.int("CALL_TIMEOUT_SECONDS", 900, **seconds),
                 lock_timeout_seconds=env.int("LOCK_TIMEOUT_SECONDS", 60, **seconds),
-                retry_seconds=env.int(
-                    "RETRY_SECONDS", 120, validate=validate.Range(min=0, max=86_400)
+                retry_budget_seconds=env.int(
+                    "RETRY_BUDGET_SECONDS", 120, validate=validate.Range(min=0, max=86_400)
                 ),
                 max_shrink_percent=env.int(
                     "MAX_SHRINK_PERCENT", 50, validate=validate.Range(min=0, max=100)
                 ),
-                run_by=env.str("RUN_BY", os.uname().nodename),
+                triggered_by=env.str("TRIGGERED_BY", os.uname().nodename),
                 pushgateway_url=env.url_of_server("PUSHGATEWAY_URL", None),
                 pushgateway_user=env.str("PUSHGATEWAY_USER", "") or None,
                 pushgateway_ca_file=_path(env.str("PUSHGATEWAY_CA_FILE", "")),

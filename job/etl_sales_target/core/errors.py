@@ -24,7 +24,7 @@ class Reason(StrEnum):
     LOCKED = "locked"
     NOT_ALLOWED = "not_allowed"
     NOT_FOUND = "not_found"
-    PROOF_FAILED = "proof_failed"
+    RECONCILIATION_FAILED = "reconciliation_failed"
     STOPPED = "stopped"
     TEMPORARY = "temporary"
 

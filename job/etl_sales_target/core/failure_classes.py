@@ -19,52 +19,68 @@ from etl_sales_target.core.errors import (
 
 
 @dataclass(frozen=True)
-class Kind:
+class FailureClass:
     """A row of the table: what a code means for the run, and what to do about it."""
 
     error: type[JobError]
     remedy: str
 
 
-_NETWORK = Kind(TemporaryError, "Check that the database is up and reachable from here; try again.")
-_CONNECTION = Kind(
+_NETWORK = FailureClass(
+    TemporaryError, "Check that the database is up and reachable from here; try again."
+)
+_CONNECTION = FailureClass(
     ConfigurationError,
     "Correct host, service_name, sid, dsn and extras of the connection; a name of tnsnames.ora "
     "needs the folder of that file in the extra config_dir.",
 )
-_LOGIN = Kind(NotAllowedError, "Correct the user or password of the connection; do not retry.")
-_ACCOUNT = Kind(NotAllowedError, "Ask the DBA to unlock the account or to renew its password.")
-_SERVICE = Kind(
+_LOGIN = FailureClass(
+    NotAllowedError, "Correct the user or password of the connection; do not retry."
+)
+_ACCOUNT = FailureClass(
+    NotAllowedError, "Ask the DBA to unlock the account or to renew its password."
+)
+_SERVICE = FailureClass(
     TemporaryError, "Check the service name of the connection, and that the database is open."
 )
-_GRANT = Kind(NotAllowedError, "Ask the DBA for the privilege that is missing.")
-_MISSING = Kind(
+_GRANT = FailureClass(NotAllowedError, "Ask the DBA for the privilege that is missing.")
+_MISSING = FailureClass(
     NotFoundError, "Check the name in the setting, and that this user may see the object."
 )
-_UNDO = Kind(
+_UNDO = FailureClass(
     TemporaryError, "Oracle's undo no longer holds the snapshot; try again when it is calm."
 )
-_BUSY = Kind(TemporaryError, "The database is busy; try again.")
-_CLIENT = Kind(
+_BUSY = FailureClass(TemporaryError, "The database is busy; try again.")
+_CLIENT = FailureClass(
     NotFoundError,
     "Check ETL_ORACLE_CLIENT_DIR: libclntsh.so and libaio.so.1 must be there, readable and known "
     "to the loader (LD_LIBRARY_PATH or ldconfig); or set ETL_ORACLE_MODE=thin.",
 )
-_THICK = Kind(NotFoundError, "This server needs the Oracle client: set ETL_ORACLE_MODE=thick.")
-_TYPE = Kind(NotFoundError, "The columns must be NUMBER in Oracle and NUMERIC in PostgreSQL.")
-_TLS = Kind(
+_THICK = FailureClass(
+    NotFoundError, "This server needs the Oracle client: set ETL_ORACLE_MODE=thick."
+)
+_TYPE = FailureClass(
+    NotFoundError, "The columns must be NUMBER in Oracle and NUMERIC in PostgreSQL."
+)
+_TLS = FailureClass(
     NotAllowedError, "Check the certificate authority, the host name and the validity dates."
 )
-_VALUE = Kind(DataError, "The target's columns must be NUMERIC without precision.")
+_VALUE = FailureClass(DataError, "The target's columns must be NUMERIC without precision.")
 
-_WRITABLE = Kind(
+_WRITABLE = FailureClass(
     NotFoundError, "The target must be an ordinary table, without row level security for this user."
 )
-_LOCKED = Kind(TemporaryError, "Another session holds the target's lock; try again when it ended.")
-_TIMEOUT = Kind(TemporaryError, "A timeout of the server ended the session: lift it for this user.")
-_REFUSED = Kind(DataError, "A trigger or rule of the target refuses the rows: drop or correct it.")
+_LOCKED = FailureClass(
+    TemporaryError, "Another session holds the target's lock; try again when it ended."
+)
+_TIMEOUT = FailureClass(
+    TemporaryError, "A timeout of the server ended the session: lift it for this user."
+)
+_REFUSED = FailureClass(
+    DataError, "A trigger or rule of the target refuses the rows: drop or correct it."
+)
 
-ORACLE: dict[str, Kind] = {
+ORACLE: dict[str, FailureClass] = {
     "ORA-00942": _MISSING,  # table or view does not exist
     "ORA-00904": _MISSING,  # invalid identifier
     "ORA-00980": _MISSING,  # synonym translation is no longer valid
@@ -158,7 +174,7 @@ ORACLE: dict[str, Kind] = {
 }
 
 # By whole SQLSTATE first, then by its class (the first two characters).
-POSTGRES: dict[str, Kind] = {
+POSTGRES: dict[str, FailureClass] = {
     "42P01": _MISSING,  # undefined_table
     "42703": _MISSING,  # undefined_column
     "3F000": _MISSING,  # invalid_schema_name
@@ -173,15 +189,21 @@ POSTGRES: dict[str, Kind] = {
     "25P04": _TIMEOUT,  # transaction_timeout
     "55006": _LOCKED,  # object_in_use
     "55P03": _LOCKED,  # lock_not_available
-    "25006": Kind(TemporaryError, "This server is read-only, perhaps a standby: check the host."),
+    "25006": FailureClass(
+        TemporaryError, "This server is read-only, perhaps a standby: check the host."
+    ),
     "28": _LOGIN,  # invalid_authorization_specification
     "08": _NETWORK,  # connection_exception
     "22": _VALUE,  # data_exception
-    "23": Kind(DataError, "Drop the constraint of the target that the source does not keep."),
+    "23": FailureClass(
+        DataError, "Drop the constraint of the target that the source does not keep."
+    ),
     "44": _REFUSED,  # with_check_option_violation
     "P0": _REFUSED,  # plpgsql_error: what a trigger raises
     "40": _BUSY,  # transaction_rollback: serialization failure, deadlock
-    "53": Kind(TemporaryError, "The server is out of disk, memory or connections; make room."),
+    "53": FailureClass(
+        TemporaryError, "The server is out of disk, memory or connections; make room."
+    ),
     "57": _NETWORK,  # operator_intervention: shutdown, cancelled
     "58": _NETWORK,  # system_error
 }
@@ -190,12 +212,12 @@ TLS = _TLS
 UNREACHABLE = _NETWORK
 
 
-def oracle(code: str | None) -> Kind | None:
+def oracle(code: str | None) -> FailureClass | None:
     """The kind of an ORA-, DPY- or DPI- code, or None where nothing is known of it."""
     return ORACLE.get(code or "")
 
 
-def postgres(sqlstate: str | None) -> Kind | None:
+def postgres(sqlstate: str | None) -> FailureClass | None:
     """The kind of a SQLSTATE, or None where nothing is known of it."""
     sqlstate = sqlstate or ""
     return POSTGRES.get(sqlstate) or POSTGRES.get(sqlstate[:2])

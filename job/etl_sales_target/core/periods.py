@@ -52,7 +52,7 @@ def _text(number: Decimal | None, *, width: int = 0) -> str:
 
 
 @dataclass(frozen=True)
-class Months:
+class MonthRange:
     """The calendar months `first` to `last`, both inclusive, each a (year, month)."""
 
     first: tuple[int, int]
@@ -66,7 +66,7 @@ class Months:
 
 
 @dataclass(frozen=True)
-class Figures:
+class ControlTotals:
     """What the proof compares in one period: rows, and each column's non-null count and sum."""
 
     rows: int
@@ -74,23 +74,23 @@ class Figures:
     sums: Mapping[str, Decimal | None]
 
 
-def total_rows(figures: Iterable[Figures]) -> int:
+def total_rows(control_totals: Iterable[ControlTotals]) -> int:
     """The rows of all these periods."""
-    return sum(each.rows for each in figures)
+    return sum(each.rows for each in control_totals)
 
 
 @dataclass(frozen=True)
-class Content:
+class PeriodDigest:
     """What the source's snapshot holds in one period; equal digests mean equal rows."""
 
-    figures: Figures
+    totals: ControlTotals
     digest: str
 
 
 @dataclass(frozen=True)
-class Receipt:
-    """What the last load of one period left in the target, and by which recipe it was digested."""
+class LoadedPeriod:
+    """What the last load of one period left in the target, and by which digest version."""
 
     rows: int
     digest: str
-    recipe: str
+    digest_version: str

@@ -5,26 +5,33 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from etl_sales_target.core.periods import Content, Figures, Months, Period, Receipt, total_rows
+from etl_sales_target.core.periods import (
+    ControlTotals,
+    LoadedPeriod,
+    MonthRange,
+    Period,
+    PeriodDigest,
+    total_rows,
+)
 
 
-class State(StrEnum):
+class PeriodStatus(StrEnum):
     """How a period's source compares with what the last load left in the target."""
 
-    NEW = "new"  # never loaded, or by another recipe
+    NEW = "new"  # never loaded, or by another digest_version
     CHANGED = "changed"  # its digest differs
-    VANISHED = "vanished"  # it is no longer in the source
-    MEDDLED = "meddled"  # somebody else changed the number of its rows in the target
-    REQUESTED = "requested"  # equal, but asked for
+    REMOVED = "removed"  # it is no longer in the source
+    DRIFTED = "drifted"  # somebody else changed the number of its rows in the target
+    FORCED = "forced"  # equal, but asked for
     UNCHANGED = "unchanged"
 
 
 @dataclass(frozen=True)
-class Request:
+class LoadRequest:
     """What somebody asked for. `months` None: all periods. `force`: equal ones as well."""
 
     mode: str
-    months: Months | None = None
+    months: MonthRange | None = None
     force: bool = False
     allow_shrink: bool = False
 
@@ -34,7 +41,7 @@ class PeriodPlan:
     """One period: why, and what it takes."""
 
     period: Period
-    state: State
+    status: PeriodStatus
     rows_to_delete: int
     rows_to_copy: int
 
@@ -47,7 +54,7 @@ class Plan:
     of each period that stand in the target and that the last load left there.
     """
 
-    source: Mapping[Period, Content]
+    source: Mapping[Period, PeriodDigest]
     target_rows: Mapping[Period, int]
     loaded_rows: Mapping[Period, int]
     entries: Sequence[PeriodPlan]
@@ -55,7 +62,7 @@ class Plan:
     @property
     def reloads(self) -> list[PeriodPlan]:
         """The periods to reload."""
-        return [entry for entry in self.entries if entry.state is not State.UNCHANGED]
+        return [entry for entry in self.entries if entry.status is not PeriodStatus.UNCHANGED]
 
     @property
     def periods(self) -> list[Period] | None:
@@ -65,15 +72,15 @@ class Plan:
         return None if whole and reloads else sorted(reloads, key=lambda period: period.sort_key)
 
     @property
-    def states(self) -> dict[str, int]:
-        """How many periods there are of each state."""
-        found = Counter(entry.state for entry in self.entries)
-        return {state.value: found[state] for state in State}
+    def statuses(self) -> dict[str, int]:
+        """How many periods there are of each status."""
+        found = Counter(entry.status for entry in self.entries)
+        return {status.value: found[status] for status in PeriodStatus}
 
     @property
     def rows_source(self) -> int:
         """The rows of the whole source."""
-        return total_rows(content.figures for content in self.source.values())
+        return total_rows(content.totals for content in self.source.values())
 
     @property
     def rows_to_delete(self) -> int:
@@ -90,53 +97,55 @@ class Plan:
         """The rows of the target when the plan is done."""
         return sum(self.target_rows.values()) - self.rows_to_delete + self.rows_to_copy
 
-    def contents(self) -> dict[Period, Content | None]:
+    def contents(self) -> dict[Period, PeriodDigest | None]:
         """What the source holds of each reloaded period; None: it is gone."""
         return {entry.period: self.source.get(entry.period) for entry in self.reloads}
 
-    def expected(self) -> dict[Period, Figures | None]:
+    def expected(self) -> dict[Period, ControlTotals | None]:
         """What the target must hold of each reloaded period; None: nothing."""
         return {
-            period: content.figures if content else None
+            period: content.totals if content else None
             for period, content in self.contents().items()
         }
 
 
 def make_plan(
-    request: Request,
-    source: Mapping[Period, Content],
+    request: LoadRequest,
+    source: Mapping[Period, PeriodDigest],
     target_rows: Mapping[Period, int],
-    receipts: Mapping[Period, Receipt],
-    recipe: str,
+    loaded_periods: Mapping[Period, LoadedPeriod],
+    digest_version: str,
 ) -> Plan:
-    """Compares each period's digest with its receipt."""
+    """Compares each period's digest with its loaded."""
 
     def entry(period: Period) -> PeriodPlan:
         content, rows = source.get(period), target_rows.get(period, 0)
-        state = _state(content, receipts.get(period), rows, recipe)
-        if state is State.UNCHANGED and request.force:
-            state = State.REQUESTED
-        return PeriodPlan(period, state, rows, content.figures.rows if content else 0)
+        status = _status(content, loaded_periods.get(period), rows, digest_version)
+        if status is PeriodStatus.UNCHANGED and request.force:
+            status = PeriodStatus.FORCED
+        return PeriodPlan(period, status, rows, content.totals.rows if content else 0)
 
-    known = _chronological(source.keys() | target_rows.keys() | receipts.keys())
+    known = _chronological(source.keys() | target_rows.keys() | loaded_periods.keys())
     return Plan(
         source=source,
         target_rows=target_rows,
-        loaded_rows={period: receipt.rows for period, receipt in receipts.items()},
+        loaded_rows={period: loaded.rows for period, loaded in loaded_periods.items()},
         entries=[
             entry(period) for period in known if request.months is None or period in request.months
         ],
     )
 
 
-def _state(content: Content | None, receipt: Receipt | None, rows: int, recipe: str) -> State:
+def _status(
+    content: PeriodDigest | None, loaded: LoadedPeriod | None, rows: int, digest_version: str
+) -> PeriodStatus:
     if content is None:
-        return State.VANISHED
-    if receipt is None or receipt.recipe != recipe:
-        return State.NEW
-    if receipt.digest != content.digest or receipt.rows != content.figures.rows:
-        return State.CHANGED
-    return State.UNCHANGED if receipt.rows == rows else State.MEDDLED
+        return PeriodStatus.REMOVED
+    if loaded is None or loaded.digest_version != digest_version:
+        return PeriodStatus.NEW
+    if loaded.digest != content.digest or loaded.rows != content.totals.rows:
+        return PeriodStatus.CHANGED
+    return PeriodStatus.UNCHANGED if loaded.rows == rows else PeriodStatus.DRIFTED
 
 
 def _chronological(periods: Iterable[Period]) -> Iterator[Period]:

@@ -1,11 +1,11 @@
-"""The proof: what the source says of each period is what the target says of it."""
+"""Reconciliation: what the source says of each period is what the target says of it."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Decimal, localcontext
 
 from etl_sales_target.core.errors import DataError, Reason
-from etl_sales_target.core.periods import Batch, Figures, Period
+from etl_sales_target.core.periods import Batch, ControlTotals, Period
 
 _SHOWN = 5
 
@@ -15,46 +15,47 @@ _ORACLE_DIGITS = 38
 
 @dataclass(frozen=True)
 class Mismatch:
-    """One figure of one period that differs. `expected` is the source's."""
+    """One name of one period that differs. `expected` is the source's."""
 
     period: Period
-    figure: str
+    name: str
     expected: Decimal | int | None
     actual: Decimal | int | None
 
     def __str__(self) -> str:
-        return f"{self.period} {self.figure}: expected {self.expected}, found {self.actual}"
+        return f"{self.period} {self.name}: expected {self.expected}, found {self.actual}"
 
 
-class ProofError(DataError):
+class ReconciliationError(DataError):
     """Source and target would not be equal."""
 
-    reason = Reason.PROOF_FAILED
+    reason = Reason.RECONCILIATION_FAILED
 
 
 def at_most(rows: int, batches: Iterable[Batch]) -> Iterator[Batch]:
     """The batches, as long as they hold no more rows than the snapshot counted.
 
-    Raises ProofError at once where they do: a source that never ends must not fill the target.
+    Raises ReconciliationError at once where they do: a source that never ends must not fill
+    the target.
     """
     sent = 0
     for batch in batches:
         sent += len(batch)
         if sent > rows:
-            raise ProofError(
+            raise ReconciliationError(
                 f"The source sent more rows than the {rows} that it had counted.",
                 remedy="Nothing was committed. Two queries of one snapshot disagree: ask the DBA.",
             )
         yield batch
 
 
-def prove(
-    expected: Mapping[Period, Figures | None],
-    actual: Mapping[Period, Figures],
+def reconcile(
+    expected: Mapping[Period, ControlTotals | None],
+    actual: Mapping[Period, ControlTotals],
     *,
     rows: Mapping[str, tuple[int, int]],
 ) -> None:
-    """Raises ProofError unless all figures and all row counts are equal.
+    """Raises ReconciliationError unless all totals and all row counts are equal.
 
     `rows` are further counts by name: what the source says, and what was found.
     """
@@ -68,24 +69,28 @@ def prove(
         *(f"{name}: expected {a}, found {b}" for name, (a, b) in rows.items() if a != b),
     ]
     if found:
-        raise ProofError(f"The proof failed: {'; '.join(found)}.", remedy=remedy, mismatches=found)
+        raise ReconciliationError(
+            f"The reconciliation failed: {'; '.join(found)}.", remedy=remedy, mismatches=found
+        )
 
 
 def compare(
-    expected: Mapping[Period, Figures | None], actual: Mapping[Period, Figures]
+    expected: Mapping[Period, ControlTotals | None], actual: Mapping[Period, ControlTotals]
 ) -> Iterator[Mismatch]:
-    """Every figure of the expected periods that differs."""
-    for period, figures in expected.items():
-        rows = figures.rows if figures else 0
+    """Every name of the expected periods that differs."""
+    for period, totals in expected.items():
+        rows = totals.rows if totals else 0
         found = actual.get(period)
         found_rows = found.rows if found else 0
         if rows != found_rows:
             yield Mismatch(period, "rows", rows, found_rows)
-        elif figures and found:
-            yield from _compare_columns(period, figures, found)
+        elif totals and found:
+            yield from _compare_columns(period, totals, found)
 
 
-def _compare_columns(period: Period, expected: Figures, actual: Figures) -> Iterator[Mismatch]:
+def _compare_columns(
+    period: Period, expected: ControlTotals, actual: ControlTotals
+) -> Iterator[Mismatch]:
     for column, count in expected.non_null.items():
         if count != actual.non_null[column]:
             yield Mismatch(period, f"non-null {column}", count, actual.non_null[column])

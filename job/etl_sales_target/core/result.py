@@ -38,7 +38,7 @@ class Report:
 
     run_id: str
     mode: str
-    started_by: str
+    triggered_by: str
     source: str
     target: str
     started_at: datetime.datetime
@@ -72,12 +72,12 @@ class Report:
 
     def note_plan(self, plan: Plan) -> None:
         """What is going to happen."""
-        self.periods = plan.states
+        self.periods = plan.statuses
         self.rows_source = plan.rows_source
         self.reloaded = [
             {
                 "period": str(entry.period),
-                "state": entry.state.value,
+                "status": entry.status.value,
                 "rows_deleted": entry.rows_to_delete,
                 "rows_copied": entry.rows_to_copy,
             }
@@ -89,7 +89,7 @@ class Report:
         fresh = Report(
             run_id=self.run_id,
             mode=self.mode,
-            started_by=self.started_by,
+            triggered_by=self.triggered_by,
             source=self.source,
             target=self.target,
             started_at=self.started_at,
@@ -108,9 +108,9 @@ class Report:
         self._finish(Outcome.FAILED)
         known = error if isinstance(error, JobError) else JobError(type(error).__name__)
         self.exit_code, self.reason = known.exit_code, known.reason.value
-        self.error = logs.without_secrets(known.message)
+        self.error = logs.redact(known.message)
         self.error_code = known.code
-        self.remedy = logs.without_secrets(known.remedy)
+        self.remedy = logs.redact(known.remedy)
 
     def _finish(self, outcome: Outcome) -> None:
         self.outcome = outcome

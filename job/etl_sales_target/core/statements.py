@@ -24,7 +24,7 @@ from sqlalchemy import (
     select,
 )
 
-from etl_sales_target.core.periods import Content, Figures, Period, TableName
+from etl_sales_target.core.periods import ControlTotals, Period, PeriodDigest, TableName
 
 COLUMNS = ("id", "product_id", "target_month", "target_year", "target_amount")
 
@@ -56,13 +56,13 @@ def counts(table: Table) -> Select[Any]:
     return _by_period(table, func.count())
 
 
-def figures(table: Table, periods: Sequence[Period] | None) -> Select[Any]:
+def control_totals(table: Table, periods: Sequence[Period] | None) -> Select[Any]:
     """One row a period: year, month, rows, then each column's non-null count, then each's sum."""
-    return _in(periods, table, _by_period(table, *_figures(table)))
+    return _in(periods, table, _by_period(table, *_control_totals(table)))
 
 
 def digests(table: Table) -> Select[Any]:
-    """What `figures` returns, then the sums that make the digest. In Oracle's SQL.
+    """What `totals` returns, then the sums that make the digest. In Oracle's SQL.
 
     ORA_HASH of a concatenation is Oracle's documented use. TM9 writes every digit of a NUMBER,
     which an implicit conversion would round; '~' tells NULL from nothing, '|' 1,23 from 12,3.
@@ -72,7 +72,7 @@ def digests(table: Table) -> Select[Any]:
         for column in table.c
     )
     hashes = (func.sum(func.ora_hash(text, _ORA_HASH_BUCKETS, seed)) for seed in _DIGEST_SEEDS)
-    return _by_period(table, *_figures(table), *hashes)
+    return _by_period(table, *_control_totals(table), *hashes)
 
 
 def repeated_ids(table: Table) -> Select[Any]:
@@ -97,17 +97,17 @@ def read_counts(result: Iterable[Numbers]) -> dict[Period, int]:
     return {_period(row): int(row[2] or 0) for row in result}
 
 
-def read_figures(result: Iterable[Numbers]) -> dict[Period, Figures]:
-    """What `figures` returned, from either database."""
-    return {_period(row): _read_figures(row) for row in result}
+def read_control_totals(result: Iterable[Numbers]) -> dict[Period, ControlTotals]:
+    """What `totals` returned, from either database."""
+    return {_period(row): _read_control_totals(row) for row in result}
 
 
-def read_digests(result: Iterable[Numbers]) -> dict[Period, Content]:
+def read_digests(result: Iterable[Numbers]) -> dict[Period, PeriodDigest]:
     """What `digests` returned."""
     hashes = slice(3 + 2 * len(COLUMNS), None)
     return {
-        _period(row): Content(
-            figures=_read_figures(row), digest=":".join(str(number) for number in row[hashes])
+        _period(row): PeriodDigest(
+            totals=_read_control_totals(row), digest=":".join(str(number) for number in row[hashes])
         )
         for row in result
     }
@@ -118,7 +118,7 @@ def _by_period(table: Table, *columns: ColumnElement[Any]) -> Select[Any]:
     return select(year, month, *columns).group_by(year, month)
 
 
-def _figures(table: Table) -> Iterator[ColumnElement[Any]]:
+def _control_totals(table: Table) -> Iterator[ColumnElement[Any]]:
     yield func.count()
     yield from (func.count(column) for column in table.c)
     yield from (func.sum(column) for column in table.c)
@@ -146,10 +146,10 @@ def _period(row: Numbers) -> Period:
     return Period(_decimal(row[0]), _decimal(row[1]))
 
 
-def _read_figures(row: Numbers) -> Figures:
+def _read_control_totals(row: Numbers) -> ControlTotals:
     first_sum = 3 + len(COLUMNS)
     counts, sums = row[3:first_sum], row[first_sum : first_sum + len(COLUMNS)]
-    return Figures(
+    return ControlTotals(
         rows=int(row[2] or 0),
         non_null={name: int(n or 0) for name, n in zip(COLUMNS, counts, strict=True)},
         sums={name: _decimal(total) for name, total in zip(COLUMNS, sums, strict=True)},

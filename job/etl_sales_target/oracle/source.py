@@ -24,7 +24,7 @@ from etl_sales_target.config.settings import Settings
 from etl_sales_target.core import failure_classes as classification
 from etl_sales_target.core import statements as tables
 from etl_sales_target.core.errors import JobError, NotFoundError, TemporaryError
-from etl_sales_target.core.periods import Batch, Content, Figures, Period
+from etl_sales_target.core.periods import Batch, ControlTotals, Period, PeriodDigest
 from etl_sales_target.oracle import client_library
 from etl_sales_target.oracle import sockets as traffic
 from etl_sales_target.oracle.client_library import DriverMode
@@ -167,21 +167,21 @@ class Source:
             return datetime.datetime.fromisoformat(now)
 
     @property
-    def recipe(self) -> str:
-        """Names the digest's SQL: a digest is compared only with one of the same recipe."""
+    def digest_version(self) -> str:
+        """Names the digest's SQL: a digest is compared only with one of the same digest_version."""
         sql, _ = self._compile(tables.digests(self._table), literal=True)
         return hashlib.sha256(sql.encode()).hexdigest()[:16]
 
-    def digests(self) -> Mapping[Period, Content]:
-        """Each period's figures and digest."""
+    def digests(self) -> Mapping[Period, PeriodDigest]:
+        """Each period's totals and digest."""
         statement = tables.digests(self._table)
         with self._query(statement, literal=True) as cursor:
             return tables.read_digests(map(_decimals, self._call(cursor.fetchall)))
 
-    def figures(self) -> Mapping[Period, Figures]:
+    def control_totals(self) -> Mapping[Period, ControlTotals]:
         """Each period's rows, non-null counts and sums."""
-        with self._query(tables.figures(self._table, None)) as cursor:
-            return tables.read_figures(map(_decimals, self._call(cursor.fetchall)))
+        with self._query(tables.control_totals(self._table, None)) as cursor:
+            return tables.read_control_totals(map(_decimals, self._call(cursor.fetchall)))
 
     def repeated_ids(self) -> int:
         """How many rows have an id that another row has already."""
@@ -306,9 +306,9 @@ def oracle_errors(doing: str) -> Iterator[None]:
     except DBAPIError as error:
         if not isinstance(error.orig, oracledb.Error):
             raise
-        raise _named(error.orig, doing) from error.orig
+        raise _translate(error.orig, doing) from error.orig
     except oracledb.Error as error:
-        raise _named(error, doing) from error
+        raise _translate(error, doing) from error
     except OSError as error:  # The driver lets some of its socket's errors pass as they are.
         raise TemporaryError(
             f"Oracle: could not {doing}: {error}.", remedy=classification.UNREACHABLE.remedy
@@ -320,7 +320,7 @@ def oracle_errors(doing: str) -> Iterator[None]:
         ) from error
 
 
-def _named(error: oracledb.Error, doing: str) -> JobError:
+def _translate(error: oracledb.Error, doing: str) -> JobError:
     text = " ".join(_HELP.sub("", str(error)).split()).removesuffix(".")
     codes = _CODE.findall(text)
     # The last known code is the cause: the driver and Oracle both print the outermost first.

@@ -1,4 +1,4 @@
-"""The ledger: a row a run, and a receipt a period, in two tables beside the target.
+"""The ledger: a row a run, and a loaded_period a period, in two tables beside the target.
 
 The tables below are the one description of the layout. It only ever grows: a table or column that
 is missing is added on the next run, so a newer job upgrades the layout of an older one.
@@ -28,12 +28,12 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.schema import CreateColumn, CreateSchema, CreateTable
 
-from etl_sales_target.core.periods import Content, Period, Receipt, TableName
+from etl_sales_target.core.periods import LoadedPeriod, Period, PeriodDigest, TableName
 from etl_sales_target.core.result import Outcome, Report
 from etl_sales_target.postgres.session import Postgres
 
 RUNS = "etl_sales_target_runs"
-RECEIPTS = "etl_sales_target_receipts"
+PERIODS = "etl_sales_target_periods"
 
 
 _LOCK_LAYOUT = text("SELECT pg_advisory_xact_lock(hashtextextended('etl-sales-target layout', 0))")
@@ -50,7 +50,7 @@ _HAS_NO_SESSION = text("""
 
 
 def describe(schema: str) -> tuple[Table, Table]:
-    """The tables of the runs and of the receipts in this schema."""
+    """The tables of the runs and of the loaded_periods in this schema."""
     metadata = MetaData(schema=schema)
     runs = Table(
         RUNS,
@@ -59,7 +59,7 @@ def describe(schema: str) -> tuple[Table, Table]:
         Column("target_table", Text, nullable=False),
         Column("source_table", Text, nullable=False),
         Column("mode", Text, nullable=False),
-        Column("started_by", Text, nullable=False),
+        Column("triggered_by", Text, nullable=False),
         Column("started_at", DateTime(timezone=True), nullable=False),
         Column("finished_at", DateTime(timezone=True)),
         Column("outcome", Text, nullable=False),
@@ -74,16 +74,16 @@ def describe(schema: str) -> tuple[Table, Table]:
         Column("rows_copied", BigInteger),
         Column("periods_new", Integer),
         Column("periods_changed", Integer),
-        Column("periods_vanished", Integer),
-        Column("periods_meddled", Integer),
-        Column("periods_requested", Integer),
+        Column("periods_removed", Integer),
+        Column("periods_drifted", Integer),
+        Column("periods_forced", Integer),
         Column("periods_unchanged", Integer),
         Column("retries", Integer),
         Column("seconds", Numeric),
         Column("report", JSONB),
     )
-    receipts = Table(
-        RECEIPTS,
+    loaded_periods = Table(
+        PERIODS,
         metadata,
         Column("target_table", Text, primary_key=True),
         Column("period", Text, primary_key=True),
@@ -91,12 +91,12 @@ def describe(schema: str) -> tuple[Table, Table]:
         Column("target_month", Numeric),
         Column("row_count", BigInteger, nullable=False),
         Column("digest", Text, nullable=False),
-        Column("recipe", Text, nullable=False),
+        Column("digest_version", Text, nullable=False),
         Column("sums", JSONB, nullable=False),
         Column("run_id", Text, nullable=False),
         Column("loaded_at", DateTime(timezone=True), nullable=False),
     )
-    return runs, receipts
+    return runs, loaded_periods
 
 
 class Ledger:
@@ -106,16 +106,16 @@ class Ledger:
         self._postgres = postgres
         self._target = str(target)
         self._schema = target.schema
-        self._runs, self._receipts = describe(target.schema)
+        self._runs, self._periods = describe(target.schema)
 
     def exists(self) -> bool:
         """Whether both tables are there."""
-        return all(map(self._postgres.column_types, (self._runs, self._receipts)))
+        return all(map(self._postgres.column_types, (self._runs, self._periods)))
 
     def check(self) -> None:
         """Raises NotAllowedError where this user may not write the ledger."""
         self._postgres.require(self._runs, "SELECT", "INSERT", "UPDATE")
-        self._postgres.require(self._receipts, "SELECT", "INSERT", "DELETE")
+        self._postgres.require(self._periods, "SELECT", "INSERT", "DELETE")
 
     def create_missing(self) -> list[str]:
         """Makes the schema, tables and columns that are missing; returns their names."""
@@ -133,7 +133,7 @@ class Ledger:
         missing: dict[str, Executable] = {}
         if not self._postgres.execute(_HAS_SCHEMA, name=self._schema).scalar():
             missing[self._schema] = CreateSchema(self._schema)
-        for table in (self._runs, self._receipts):
+        for table in (self._runs, self._periods):
             columns = self._postgres.column_types(table)
             if not columns:
                 missing[str(table)] = CreateTable(table)
@@ -196,25 +196,25 @@ class Ledger:
         )
         return dict(self._postgres.execute(statement).all())  # type: ignore[arg-type]
 
-    def receipts(self) -> dict[Period, Receipt]:
+    def loaded_periods(self) -> dict[Period, LoadedPeriod]:
         """What the last loads left in the target, by period."""
-        table = self._receipts
+        table = self._periods
         found = select(
             table.c.target_year, table.c.target_month, table.c.row_count, table.c.digest,
-            table.c.recipe,
+            table.c.digest_version,
         ).where(table.c.target_table == self._target)  # fmt: skip
         return {
-            Period(row.target_year, row.target_month): Receipt(
-                row.row_count, row.digest, row.recipe
+            Period(row.target_year, row.target_month): LoadedPeriod(
+                row.row_count, row.digest, row.digest_version
             )
             for row in self._postgres.execute(found)
         }
 
-    def write_receipts(
-        self, contents: Mapping[Period, Content | None], recipe: str, run_id: str
+    def write_loaded_periods(
+        self, contents: Mapping[Period, PeriodDigest | None], digest_version: str, run_id: str
     ) -> None:
-        """Replaces the receipts of these periods; None: the period is gone, its receipt with it."""
-        table = self._receipts
+        """Replaces what is on record of these periods; None: the period was removed."""
+        table = self._periods
         self._postgres.execute(
             delete(table).where(
                 table.c.target_table == self._target,
@@ -222,25 +222,25 @@ class Ledger:
             )
         )
         rows = [
-            self._receipt(period, content, recipe, run_id)
+            self._loaded_period(period, content, digest_version, run_id)
             for period, content in contents.items()
             if content
         ]
         if rows:
             self._postgres.execute(insert(table), rows)
 
-    def _receipt(
-        self, period: Period, content: Content, recipe: str, run_id: str
+    def _loaded_period(
+        self, period: Period, content: PeriodDigest, digest_version: str, run_id: str
     ) -> dict[str, Any]:
-        sums = content.figures.sums
+        sums = content.totals.sums
         return {
             "target_table": self._target,
             "period": str(period),
             "target_year": period.year,
             "target_month": period.month,
-            "row_count": content.figures.rows,
+            "row_count": content.totals.rows,
             "digest": content.digest,
-            "recipe": recipe,
+            "digest_version": digest_version,
             "sums": {name: None if n is None else f"{n:f}" for name, n in sums.items()},
             "run_id": run_id,
             "loaded_at": datetime.datetime.now(datetime.UTC),

@@ -323,12 +323,12 @@ def _errors(doing: str) -> Iterator[None]:
     except DBAPIError as error:
         if not isinstance(error.orig, psycopg.Error):
             raise
-        raise _named(error.orig, doing) from error.orig
+        raise _translate(error.orig, doing) from error.orig
     except psycopg.Error as error:
-        raise _named(error, doing) from error
+        raise _translate(error, doing) from error
 
 
-def _named(error: psycopg.Error, doing: str) -> JobError:
+def _translate(error: psycopg.Error, doing: str) -> JobError:
     # The stack trace in the log shows the driver's error too.
     error.args = (_without_values(error),)
     said = str(error).removesuffix(".")

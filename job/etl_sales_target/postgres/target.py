@@ -7,7 +7,7 @@ from sqlalchemy.schema import CreateTable
 
 from etl_sales_target.core import statements as tables
 from etl_sales_target.core.errors import LockedError, NotFoundError, TemporaryError
-from etl_sales_target.core.periods import Batch, Figures, Period, TableName
+from etl_sales_target.core.periods import Batch, ControlTotals, Period, TableName
 from etl_sales_target.postgres.session import Postgres
 
 _TRY_LOCK = text("SELECT pg_try_advisory_xact_lock(hashtextextended(:name, 0))")
@@ -99,10 +99,12 @@ class Target:
         """Tells the planner how few periods there are: else it sorts all rows to add them up."""
         self._postgres.analyze(self.table)
 
-    def figures(self, periods: Sequence[Period] | None = None) -> Mapping[Period, Figures]:
+    def control_totals(
+        self, periods: Sequence[Period] | None = None
+    ) -> Mapping[Period, ControlTotals]:
         """The rows, non-null counts and sums of these periods (None: of all)."""
-        statement = tables.figures(self.table, periods)
-        return tables.read_figures(self._postgres.execute(statement))
+        statement = tables.control_totals(self.table, periods)
+        return tables.read_control_totals(self._postgres.execute(statement))
 
     def delete(self, periods: Sequence[Period] | None) -> int:
         """Deletes all rows of these periods (None: of the table); returns how many."""

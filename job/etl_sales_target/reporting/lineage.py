@@ -61,7 +61,7 @@ class Lineage:
         from openlineage.client.transport.http import HttpConfig, HttpTransport  # noqa: PLC0415
 
         key = connections.load_secret(API_KEY, os.environ, self._settings.connections_dir)
-        logs.hide([key])
+        logs.register_secrets([key])
         config = {**_TRANSPORT, "url": os.environ[_URL]}
         if key:
             config["auth"] = {"type": "api_key", "apiKey": key}

@@ -101,7 +101,7 @@ def _of_a_success(report: Report) -> Iterator[Metric]:
     yield _gauges(
         "last_success_periods",
         "Periods that the last successful run looked at, by state.",
-        "state",
+        "status",
         report.periods,
     )
     yield from _gauge(

@@ -50,7 +50,7 @@ class Pushgateway:
         password = connections.load_secret(
             PUSHGATEWAY_PASSWORD, os.environ, settings.connections_dir
         )
-        logs.hide([password])
+        logs.register_secrets([password])
         return cls(
             url=settings.pushgateway_url,
             timeout_seconds=settings.pushgateway_timeout_seconds,
@@ -110,7 +110,7 @@ class Pushgateway:
         if not self.user:
             return {}
         login = base64.b64encode(f"{self.user}:{self.password or ''}".encode()).decode()
-        logs.hide([login])
+        logs.register_secrets([login])
         return {"Authorization": f"Basic {login}"}
 
     def _tls(self) -> Iterator[urllib.request.HTTPSHandler]:

@@ -8,7 +8,7 @@ from tabulate import tabulate
 
 from etl_sales_target.commands.verify import RowDifference, Verification
 from etl_sales_target.core import statements as tables
-from etl_sales_target.core.plan import Plan, State
+from etl_sales_target.core.plan import PeriodStatus, Plan
 
 _RUN_COLUMNS = {
     "started_at": "started (UTC)",
@@ -19,7 +19,7 @@ _RUN_COLUMNS = {
     "rows_target": "rows",
     "seconds": "seconds",
     "error_code": "error",
-    "started_by": "by",
+    "triggered_by": "by",
     "run_id": "run",
 }
 
@@ -27,16 +27,16 @@ _RUN_COLUMNS = {
 def plan(found: Plan) -> str:
     """The periods to reload, a line each, and the sum of the others."""
     lines = [
-        (str(entry.period), entry.state.value, entry.rows_to_delete, entry.rows_to_copy)
+        (str(entry.period), entry.status.value, entry.rows_to_delete, entry.rows_to_copy)
         for entry in found.reloads
     ]
     summary = (
-        f"{len(lines)} periods to reload, {found.states[State.UNCHANGED]} unchanged: "
+        f"{len(lines)} periods to reload, {found.statuses[PeriodStatus.UNCHANGED]} unchanged: "
         f"{found.rows_to_delete} rows to delete, {found.rows_to_copy} to copy."
     )
     if not lines:
         return summary
-    return f"{_table(lines, ['period', 'state', 'rows to delete', 'rows to copy'])}\n\n{summary}"
+    return f"{_table(lines, ['period', 'status', 'rows to delete', 'rows to copy'])}\n\n{summary}"
 
 
 def verification(found: Verification) -> str:
@@ -50,8 +50,8 @@ def verification(found: Verification) -> str:
         return f"Equal: {found.periods} periods, {found.rows} rows, compared {how}."
     parts = []
     if found.mismatches:
-        lines = [(str(m.period), m.figure, m.expected, m.actual) for m in found.mismatches]
-        parts.append(_table(lines, ["period", "figure", "source", "target"]))
+        lines = [(str(m.period), m.name, m.expected, m.actual) for m in found.mismatches]
+        parts.append(_table(lines, ["period", "control total", "source", "target"]))
     for side, rows in (("source", found.only_in_source), ("target", found.only_in_target)):
         if rows and rows.count:
             parts.append(_rows(side, rows))

@@ -13,11 +13,11 @@ _FILE = Path("/dev/termination-log")
 _BYTES = 4096
 
 
-def say(message: str) -> None:
+def write_termination_message(message: str) -> None:
     """Writes the message as one line, where Kubernetes offers the file."""
     if not _FILE.exists():
         return
-    line = " ".join(str(logs.without_secrets(message)).split())
+    line = " ".join(str(logs.redact(message)).split())
     try:
         _FILE.write_text(line.encode()[:_BYTES].decode(errors="ignore"), encoding="utf-8")
     except OSError as error:

@@ -22,8 +22,8 @@ def configure(level: str = "INFO", log_format: str | None = None, **context: str
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso" if as_json else "%H:%M:%S", utc=True),
         structlog.processors.format_exc_info,
-        _redact,
-        *([_json()] if as_json else [_for_eyes, _text()]),
+        _redact_event,
+        *([_json()] if as_json else [_humanize, _text()]),
     ]
     global _shows_bars  # noqa: PLW0603 - the process has one log
     _shows_bars = not as_json and sys.stderr.isatty()
@@ -46,7 +46,7 @@ def shows_bars() -> bool:
 _shows_bars = False
 
 
-def hide(secrets: Iterable[str | None]) -> None:
+def register_secrets(secrets: Iterable[str | None]) -> None:
     """From now on these never stand in a line, whatever message carries them."""
     _secrets.update(secret for secret in secrets if secret and len(secret) >= _SHORTEST_SECRET)
 
@@ -54,18 +54,18 @@ def hide(secrets: Iterable[str | None]) -> None:
 _secrets: set[str] = set()
 
 
-def _redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    return {key: without_secrets(value) for key, value in event.items()}
+def _redact_event(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    return {key: redact(value) for key, value in event.items()}
 
 
-def without_secrets(value: Any) -> Any:
+def redact(value: Any) -> Any:
     """The same value with every hidden secret cut out of it; what JSON has no form for, as text."""
     if value is None or isinstance(value, bool | int | float):
         return value
     if isinstance(value, Mapping):
-        return {key: without_secrets(each) for key, each in value.items()}
+        return {key: redact(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
-        return [without_secrets(each) for each in value]
+        return [redact(each) for each in value]
     text = str(value)
     # The longest first: a shorter one may be a part of it.
     for secret in sorted(_secrets, key=len, reverse=True):
@@ -93,7 +93,7 @@ _IN_SHORT = {
 _ALWAYS = ("event", "level", "timestamp")
 
 
-def _for_eyes(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+def _humanize(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """What fits on a terminal: the run's id on its first and last line, numbers easy to read."""
     kept = _IN_SHORT.get(event["event"], tuple(event))
     if event["level"] == "info" and not event["event"].startswith("run_"):

@@ -40,14 +40,14 @@ class Progress:
 
     def __exit__(self, *_exc: object) -> None:
         self._bar.close()
-        self._log("batches_copied")
+        self._log("copy_finished")
 
     def add(self, rows: int) -> None:
         """Notes a batch that was sent."""
         self._rows += rows
         self._bar.update(rows)
         if time.monotonic() - self._logged >= _LOG_EVERY_SECONDS and self._bar.disable:
-            self._log("batch_copied")
+            self._log("copy_progress")
 
     def _log(self, event: str) -> None:
         self._logged = time.monotonic()

@@ -11,8 +11,8 @@ _FIRST_PAUSE_SECONDS = 1
 _LONGEST_PAUSE_SECONDS = 30
 
 
-def attempts(retry_seconds: int) -> tenacity.Retrying:
-    """Attempts to iterate over, with growing pauses of `retry_seconds` in all between them.
+def attempts(retry_budget_seconds: int) -> tenacity.Retrying:
+    """Attempts to iterate over, with growing pauses of `retry_budget_seconds` in all between them.
 
     The work itself does not count: a load that fails after an hour is tried again like one that
     fails at once.
@@ -22,7 +22,7 @@ def attempts(retry_seconds: int) -> tenacity.Retrying:
         wait=tenacity.wait_exponential_jitter(
             initial=_FIRST_PAUSE_SECONDS, max=_LONGEST_PAUSE_SECONDS
         ),
-        stop=lambda state: state.idle_for + state.upcoming_sleep > retry_seconds,
+        stop=lambda state: state.idle_for + state.upcoming_sleep > retry_budget_seconds,
         before_sleep=_log_pause,
         reraise=True,
     )

@@ -23,11 +23,11 @@ def raise_on_stop() -> None:
     _stops.clear()
     for number in _STOPPING:
         signal.signal(number, _stop)
-    sys.unraisablehook = _come_again
+    sys.unraisablehook = _redeliver
 
 
 @contextlib.contextmanager
-def prevailing() -> Iterator[None]:
+def stop_takes_precedence() -> Iterator[None]:
     """Whatever fails in the block once a stop was raised fails by that stop.
 
     It may be raised inside a library, whose cleaning up then fails with an error of its own; that
@@ -42,7 +42,7 @@ def prevailing() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def held() -> Iterator[None]:
+def deferred() -> Iterator[None]:
     """Lets the block end as a whole, and decide.
 
     Where it fails, a signal that came during it counts now. Where it succeeds, that one and all
@@ -62,7 +62,7 @@ def held() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def heard() -> Iterator[None]:
+def enabled() -> Iterator[None]:
     """Lets these signals end the block, by StoppedError, though they are ignored around it."""
     raise_on_stop()
     try:
@@ -86,7 +86,7 @@ def _stop(number: int, _frame: FrameType | None) -> None:
     raise stop
 
 
-def _come_again(unraisable: "sys.UnraisableHookArgs") -> None:
+def _redeliver(unraisable: "sys.UnraisableHookArgs") -> None:
     """Repeats a signal whose error was raised where Python lets none pass, only prints it.
 
     Such places are finalisers and the callbacks of weak references, wherever a library has one.

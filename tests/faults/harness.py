@@ -51,7 +51,7 @@ def some(number: int, cases: Sequence[T]) -> Sequence[T]:
 
 
 @dataclass
-class World:
+class FaultHarness:
     """Both databases, each behind a proxy, and the command between them."""
 
     source: StandinSource
@@ -77,7 +77,7 @@ class World:
             "ETL_CONNECT_TIMEOUT_SECONDS": "10",
             "ETL_CALL_TIMEOUT_SECONDS": "30",
             "ETL_LOCK_TIMEOUT_SECONDS": "10",
-            "ETL_RETRY_SECONDS": "0",
+            "ETL_RETRY_BUDGET_SECONDS": "0",
         }
 
     # -- what happens --------------------------------------------------------------------------
@@ -113,9 +113,9 @@ class World:
 
     def run(self, *arguments: str, cold: bool = False, **environ: str) -> Result:
         """The command, run to its end."""
-        return self.heard(self.start(*arguments, cold=cold, **environ).wait())
+        return self.record_output(self.start(*arguments, cold=cold, **environ).wait())
 
-    def heard(self, result: Result) -> Result:
+    def record_output(self, result: Result) -> Result:
         """Keeps what was said: no secret may ever be in it."""
         for secret in self.secrets:
             for form in {secret, quote(secret, safe=""), repr(secret)[1:-1]}:
@@ -123,10 +123,10 @@ class World:
                 assert form not in said, f"a secret was printed: {said.replace(form, '<SECRET>')}"
         return result
 
-    def heal(self) -> None:
+    def reset_faults(self) -> None:
         """Both networks and the source work again."""
-        self.oracle_proxy.heal()
-        self.postgres_proxy.heal()
+        self.oracle_proxy.reset_faults()
+        self.postgres_proxy.reset_faults()
         self.standin.faults.clear()
 
     # -- what must hold ------------------------------------------------------------------------
@@ -165,7 +165,7 @@ class World:
 class Case:
     """One fault, and everything that must hold after it."""
 
-    world: World
+    harness: FaultHarness
     old: list[SourceRow]
     new: list[SourceRow]
 
@@ -186,11 +186,11 @@ class Case:
         `reason`, `code` and `says` are those of the failure, where there must be one. `unheard`:
         the run had no way to hear that it committed.
         """
-        world = self.world
-        world.heard(result)
+        harness = self.harness
+        harness.record_output(result)
         assert result.exit_code in exit_codes, f"exit code {result.exit_code}:\n{result.stderr}"
-        world.heal()
-        world.assert_nothing_left()
+        harness.reset_faults()
+        harness.assert_nothing_left()
         self._check_what_it_said(result, reason, code, says)
         assert bug_is_allowed or result.exit_code != 70, result.stderr
         committed = self._check_rows(result, unheard=unheard)
@@ -219,13 +219,13 @@ class Case:
 
     def _check_rows(self, result: Result, *, unheard: bool) -> bool:
         """The target is one of the two snapshots, and the ledger says which."""
-        rows = self.world._rows()
+        rows = self.harness._rows()
         assert rows in (self.old, self.new), _difference(rows, self.old, self.new)
         run_ids = {event["run_id"] for event in result.events if "run_id" in event}
         assert len(run_ids) <= 1
         outcome = None
-        if run_ids and self.world.target.exists():
-            outcome = self.world.outcome(*run_ids)
+        if run_ids and self.harness.target.exists():
+            outcome = self.harness.outcome(*run_ids)
         committed = outcome == "succeeded"
         assert rows == (self.new if committed else self.old), f"the ledger says {outcome}"
         if result.exit_code >= 0 and not unheard:
@@ -233,18 +233,18 @@ class Case:
         return committed
 
     def _check_next_run(self, command: Sequence[str]) -> None:
-        world = self.world
-        expected = world.source.rows()
-        after = world.run(*command)
+        harness = self.harness
+        expected = harness.source.rows()
+        after = harness.run(*command)
         assert after.exit_code == 0, f"the next run failed:\n{after.stderr}"
-        assert world._rows() == expected == world.source.rows()
-        world.assert_nothing_left()
-        running = world.target.query(
+        assert harness._rows() == expected == harness.source.rows()
+        harness.assert_nothing_left()
+        running = harness.target.query(
             "SELECT run_id FROM mb.etl_sales_target_runs WHERE outcome = 'running'"
         )
         assert running == [], "runs that ended are still said to be running"
-        for secret in world.secrets:
-            told = world.target.query(
+        for secret in harness.secrets:
+            told = harness.target.query(
                 "SELECT run_id FROM mb.etl_sales_target_runs AS run"
                 f" WHERE strpos(run::text, {quote_literal(secret)}) > 0"
             )

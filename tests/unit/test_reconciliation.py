@@ -7,16 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etl_sales_target.core.periods import Figures
-from etl_sales_target.core.reconciliation import ProofError, compare, prove
+from etl_sales_target.core.periods import ControlTotals
+from etl_sales_target.core.reconciliation import ReconciliationError, compare, reconcile
 from etl_sales_target.core.statements import COLUMNS
-from unit.builders import figures, period
+from unit.builders import control_totals, period
 
 JANUARY = period(2024, 1)
 FEBRUARY = period(2024, 2)
 
 
-def differences(source: Figures | None, target: Figures | None) -> list[str]:
+def differences(source: ControlTotals | None, target: ControlTotals | None) -> list[str]:
     """The mismatches of one period, as people read them; None: no rows on that side."""
     found = compare({JANUARY: source}, {JANUARY: target} if target else {})
     return [str(mismatch) for mismatch in found]
@@ -24,38 +24,45 @@ def differences(source: Figures | None, target: Figures | None) -> list[str]:
 
 def sums(source: str | None, target: str | None, *, rows: int = 1) -> list[str]:
     """The same for these sums of target_amount."""
-    return differences(figures(rows, target_amount=source), figures(rows, target_amount=target))
+    return differences(
+        control_totals(rows, target_amount=source), control_totals(rows, target_amount=target)
+    )
 
 
 def test_equal_figures():
-    assert differences(figures(3, target_amount="1.50"), figures(3, target_amount="1.5")) == []
+    assert (
+        differences(control_totals(3, target_amount="1.50"), control_totals(3, target_amount="1.5"))
+        == []
+    )
     assert differences(None, None) == []
 
 
 def test_another_number_of_rows():
-    assert differences(figures(3), figures(2)) == ["2024-01 rows: expected 3, found 2"]
+    assert differences(control_totals(3), control_totals(2)) == [
+        "2024-01 rows: expected 3, found 2"
+    ]
 
 
 def test_rows_that_did_not_arrive_at_all():
-    assert differences(figures(3), None) == ["2024-01 rows: expected 3, found 0"]
+    assert differences(control_totals(3), None) == ["2024-01 rows: expected 3, found 0"]
 
 
 def test_rows_that_should_be_gone():
-    assert differences(None, figures(3)) == ["2024-01 rows: expected 0, found 3"]
+    assert differences(None, control_totals(3)) == ["2024-01 rows: expected 0, found 3"]
 
 
 @pytest.mark.parametrize("column", COLUMNS)
 def test_a_null_that_became_a_value(column: str):
-    assert differences(figures(3, nulls={column: 1}), figures(3)) == [
+    assert differences(control_totals(3, nulls={column: 1}), control_totals(3)) == [
         f"2024-01 non-null {column}: expected 2, found 3"
     ]
 
 
 @pytest.mark.parametrize("column", COLUMNS)
 def test_another_sum(column: str):
-    assert differences(figures(3, **{column: "1.5"}), figures(3, **{column: "1.6"})) == [
-        f"2024-01 sum of {column}: expected 1.5, found 1.6"
-    ]
+    assert differences(
+        control_totals(3, **{column: "1.5"}), control_totals(3, **{column: "1.6"})
+    ) == [f"2024-01 sum of {column}: expected 1.5, found 1.6"]
 
 
 @pytest.mark.parametrize(("source", "target"), [(None, "0"), ("0", None)])
@@ -64,7 +71,11 @@ def test_no_sum_is_not_the_sum_zero(source: str | None, target: str | None):
 
 
 def test_other_periods_of_the_target_are_not_its_business():
-    assert [*compare({JANUARY: figures(1)}, {JANUARY: figures(1), FEBRUARY: figures(9)})] == []
+    assert [
+        *compare(
+            {JANUARY: control_totals(1)}, {JANUARY: control_totals(1), FEBRUARY: control_totals(9)}
+        )
+    ] == []
 
 
 def test_a_sum_within_38_digits_must_be_exact():
@@ -99,43 +110,47 @@ def test_any_changed_amount_is_seen(amounts: list[Decimal], index: int, change: 
         amounts[index % len(amounts)] += change
         after = sum(amounts, Decimal(0))
     rows = len(amounts)
-    found = differences(figures(rows, target_amount=before), figures(rows, target_amount=after))
+    found = differences(
+        control_totals(rows, target_amount=before), control_totals(rows, target_amount=after)
+    )
 
     assert bool(found) == (change != 0)
 
 
 def test_a_proof_that_holds():
-    prove({JANUARY: figures(3)}, {JANUARY: figures(3)}, rows={"rows copied": (3, 3)})
+    reconcile(
+        {JANUARY: control_totals(3)}, {JANUARY: control_totals(3)}, rows={"rows copied": (3, 3)}
+    )
 
 
 def test_a_failed_proof_names_what_differs():
-    expected = {JANUARY: figures(3, id="6"), FEBRUARY: figures(2)}
-    actual = {JANUARY: figures(3, id="7"), FEBRUARY: figures(1)}
-    with pytest.raises(ProofError) as e:
-        prove(expected, actual, rows={"rows copied": (5, 4), "rows deleted": (1, 1)})
+    expected = {JANUARY: control_totals(3, id="6"), FEBRUARY: control_totals(2)}
+    actual = {JANUARY: control_totals(3, id="7"), FEBRUARY: control_totals(1)}
+    with pytest.raises(ReconciliationError) as e:
+        reconcile(expected, actual, rows={"rows copied": (5, 4), "rows deleted": (1, 1)})
 
     assert e.value.exit_code == 65
     assert e.value.message == (
-        "The proof failed: 2024-01 sum of id: expected 6, found 7; "
+        "The reconciliation failed: 2024-01 sum of id: expected 6, found 7; "
         "2024-02 rows: expected 2, found 1; rows copied: expected 5, found 4."
     )
     assert "Nothing was committed" in e.value.remedy
 
 
 def test_a_count_alone_fails_the_proof():
-    with pytest.raises(ProofError, match="rows of the target: expected 5, found 6"):
-        prove({}, {}, rows={"rows of the target": (5, 6)})
+    with pytest.raises(ReconciliationError, match="rows of the target: expected 5, found 6"):
+        reconcile({}, {}, rows={"rows of the target": (5, 6)})
 
 
 def test_a_proof_that_fails_everywhere_stays_readable():
-    expected = {period(year, 1): figures(1) for year in range(2000, 2030)}
-    with pytest.raises(ProofError) as e:
-        prove(expected, {}, rows={})
+    expected = {period(year, 1): control_totals(1) for year in range(2000, 2030)}
+    with pytest.raises(ReconciliationError) as e:
+        reconcile(expected, {}, rows={})
 
     assert len(e.value.message) < 500
 
 
 def test_a_mismatch_cannot_be_changed():
-    [mismatch] = compare({JANUARY: figures(1)}, {})
+    [mismatch] = compare({JANUARY: control_totals(1)}, {})
     with pytest.raises(dataclasses.FrozenInstanceError):
         mismatch.actual = 1
