@@ -1,19 +1,20 @@
 """Keeps `mb.sales_target` in PostgreSQL equal to `APPS.KHS_CUSTOMERS_TRX_TARGETS` in Oracle.
 
-Once a day, one pod. It compares every month of the source with what the last run loaded, reloads
-the months that differ, proves that both sides are equal, and only then commits.
+The DAG runs one pod a day. It compares every month of the source with what the last run loaded,
+reloads the months that differ, reconciles source and target, and only then commits.
 
-**By hand.** Trigger it with nothing for an ordinary run, with `full` to reload everything, or with
-`from` and `to` (months such as `2024-01`, both inclusive) to reload these. `allow_shrink` loads a
-source that lost most of its rows, where a guard has refused it and you know why.
+**By hand.** Trigger the DAG without parameters for an ordinary run, with `full` to reload
+everything, or with `from` and `to` (months such as `2024-01`, both inclusive) to backfill these
+months. Set `allow_shrink` to load a source that lost most of its rows, if a guard refused it and
+you know why.
 
-**When it failed.** The target still holds what the last good run left: readers see old rows, never
-half of the new ones. The task's error says what failed and what to do. A run that may go better
-next time is tried once more after five minutes; one that cannot (a wrong password, a missing
-table, a failed proof) fails at once: repair the cause, then clear the task.
+**When it failed.** The target still holds what the last successful run left: readers see the old
+rows, never half of the new ones. The task's error says what failed and what to do. Airflow retries
+a failure that might go away once, after five minutes. A permanent one (a wrong password, a missing
+table, a failed reconciliation) fails at once: fix the cause, then clear the task.
 
-**Where the pod is.** The Airflow Variable `etl_sales_target`, JSON, every key optional:
-`namespace` and `pod_template` of the Helm release, `kubernetes_conn_id`, and `xcom` (true: the
+**Where the pod is.** The Airflow Variable `etl_sales_target` is JSON, and every key is optional:
+`namespace` and `pod_template` of the Helm release, `kubernetes_conn_id`, and `xcom` (if true, the
 run's report goes to XCom).
 """
 
@@ -31,7 +32,7 @@ MONTH = {"type": ["null", "string"], "pattern": "^[0-9]{4}-(0[1-9]|1[0-2])$"}
 
 
 def installed(key: str, default: object) -> str:
-    """A template for this key of the Variable: it is read when the task runs, not at parsing."""
+    """A template for this key of the Variable: it is read when the task runs, not at parse time."""
     return f"{{{{ var.json.get('etl_sales_target', {{}}).get({key!r}, {default!r}) }}}}"
 
 
@@ -69,7 +70,7 @@ with DAG(
             default=False,
             type="boolean",
             title="Allow shrink",
-            description="Load even if the source lost most of its rows.",
+            description="Load the source even if it lost most of its rows.",
         ),
     },
     tags=["etl", "oracle", "postgres", "sales_target"],
@@ -80,6 +81,6 @@ with DAG(
         namespace=installed("namespace", "etl"),
         pod_template=installed("pod_template", "etl-sales-target"),
         xcom=installed("xcom", default=False),
-        # The pod is deleted with the task, so that a retry never runs beside it.
+        # The pod is deleted with the task, so that a retry never runs next to it.
         execution_timeout=timedelta(hours=4),
     )

@@ -1,4 +1,4 @@
-"""The operator of the DAG: the chart's PodTemplate says what runs, the exit code what follows."""
+"""The DAG's operator: the PodTemplate says what runs, the exit code decides on a retry."""
 
 import json
 from collections.abc import Mapping
@@ -15,8 +15,8 @@ except ImportError:  # Airflow 2
 
 CONTAINER = "etl-sales-target"
 
-# The job's exit codes that the next try would end with too; one of them, tried again, would lock
-# an account.
+# Exit codes that a retry would end with too. Retrying a wrong password would even lock the
+# account.
 PERMANENT = {
     2: "wrong usage",
     65: "the reconciliation or a guard failed",
@@ -31,9 +31,9 @@ PARAMS = {"full", "from", "to", "allow_shrink"}
 class EtlSalesTargetOperator(KubernetesPodOperator):
     """Runs the job in the pod that the PodTemplate `pod_template` in `namespace` describes.
 
-    The run's params choose the job's arguments, the ledger learns which try of which run it was,
-    and an exit code in PERMANENT fails the task without a retry. With `xcom` "True" the run's
-    report is pushed to XCom.
+    The DAG run's params determine the job's arguments, the ledger records which try of which DAG
+    run it was, and an exit code in PERMANENT fails the task without a retry. If `xcom` is "True",
+    the run's report is pushed to XCom.
     """
 
     template_fields = (*KubernetesPodOperator.template_fields, "pod_template", "xcom")
@@ -43,15 +43,15 @@ class EtlSalesTargetOperator(KubernetesPodOperator):
             name=CONTAINER,
             base_container_name=CONTAINER,
             env_vars={"ETL_TRIGGERED_BY": "{{ ti.dag_id }} {{ run_id }} try {{ ti.try_number }}"},
-            # Airflow's own default would hide the PodTemplate's.
+            # Airflow's own default would override the PodTemplate's.
             termination_message_policy=None,
-            # A node may have to be added for the pod, and the image to be pulled.
+            # The cluster might have to add a node for the pod and pull the image.
             startup_timeout_seconds=600,
-            # Whatever ends the task ends the pod; log, events and error stay in the task's log.
+            # The pod goes however the task ends; log, events and error stay in the task's log.
             on_finish_action="delete_pod",
             deferrable=False,
             log_events_on_failure=True,
-            # It would print the environment.
+            # The pod's spec would print the environment.
             log_pod_spec_on_failure=False,
             **kwargs,
         )
@@ -59,7 +59,7 @@ class EtlSalesTargetOperator(KubernetesPodOperator):
         self.xcom = xcom
 
     def execute(self, context: Any) -> Any:
-        """Runs the pod to its end; returns the run's report where XCom is on."""
+        """Runs the pod until it ends; returns the run's report if XCom is on."""
         self.prepare(context)
         try:
             return super().execute(context)
@@ -67,45 +67,46 @@ class EtlSalesTargetOperator(KubernetesPodOperator):
             raise AirflowException(
                 f"Kubernetes answered {error.status} {error.reason}: {_message(error)} "
                 f"(PodTemplate {self.pod_template!r} in namespace {self.namespace!r}; the Airflow "
-                "Variable etl_sales_target names them, the chart's `airflow` values grant them.)"
+                "Variable etl_sales_target sets these names, the chart's `airflow` values grant "
+                "access.)"
             ) from error
 
     def prepare(self, context: Any) -> None:
-        """What this run's params and the Variable decide. Raises AirflowFailException."""
+        """Applies this run's params and the Variable. Raises AirflowFailException."""
         self.arguments = job_arguments(context["params"])
         self.do_xcom_push = str(self.xcom).lower() == "true"
 
     def build_pod_request_obj(self, context: Any = None, **options: Any) -> V1Pod:
-        """The PodTemplate's pod, as it is now, with the arguments and the identity of this run."""
+        """The pod of the current PodTemplate, with this run's arguments and identity."""
         template = self.client.read_namespaced_pod_template(
             self.pod_template, self.namespace
         ).template
         self.full_pod_spec = V1Pod(metadata=template.metadata, spec=template.spec)
-        # The sidecar keeps the same rules as the job.
+        # The sidecar runs under the same restrictions as the job.
         job = template.spec.containers[0]
         self.xcom_sidecar_container_security_context = job.security_context
         return super().build_pod_request_obj(context, **options)
 
     def cleanup(self, pod: V1Pod, remote_pod: V1Pod, *args: Any, **kwargs: Any) -> None:
-        """Deletes the pod; raises AirflowFailException where a retry would be in vain."""
+        """Deletes the pod; raises AirflowFailException if a retry would fail too."""
         try:
             super().cleanup(pod, remote_pod, *args, **kwargs)
         except AirflowException as error:
             reason = PERMANENT.get(_exit_code(remote_pod))
             if not reason:
                 raise
-            raise AirflowFailException(f"{error}\nNot tried again: {reason}.") from error
+            raise AirflowFailException(f"{error}\nNot retried: {reason}.") from error
 
 
 def job_arguments(params: Mapping[str, Any]) -> list[str]:
     """The arguments of `etl-sales-target` for a run with these params.
 
-    Raises AirflowFailException where they do not go together, before any pod is started.
+    Raises AirflowFailException, before any pod is started, if the params contradict each other.
     """
     unknown = sorted(params.keys() - PARAMS)
     if unknown:
         known = ", ".join(sorted(PARAMS))
-        raise AirflowFailException(f"There is no param {', '.join(unknown)}; there are {known}.")
+        raise AirflowFailException(f"Unknown param {', '.join(unknown)}; the params are {known}.")
     allow_shrink = ["--allow-shrink"] if params["allow_shrink"] else []
     return [
         *_command(full=params["full"], first=params["from"], last=params["to"]),
@@ -115,11 +116,11 @@ def job_arguments(params: Mapping[str, Any]) -> list[str]:
 
 def _command(*, full: bool, first: str | None, last: str | None) -> list[str]:
     if bool(first) != bool(last):
-        raise AirflowFailException("The params from and to belong together.")
+        raise AirflowFailException("Set both params, from and to, or neither.")
     if not (first and last):
         return ["run", "--full"] if full else ["run"]
     if full:
-        raise AirflowFailException("Give the params from and to, or full, not both.")
+        raise AirflowFailException("Set the params from and to, or full, not both.")
     if last < first:
         raise AirflowFailException(f"The param to, {last}, is before from, {first}.")
     return ["backfill", "--from", first, "--to", last]

@@ -1,6 +1,6 @@
-"""Makes the table of values in the chart's README from the comments in values.yaml.
+"""Generates the table of values in the chart's README from the comments in values.yaml.
 
-`python helm/values_table.py` writes it, between the two marks that the README has for it.
+`python helm/values_table.py` writes it between the two markers in the README.
 """
 
 import json
@@ -20,7 +20,7 @@ _COMMENT = "# -- "
 def rendered(readme: str, values: str) -> str:
     """The README's text with the table of these values.
 
-    Raises ValueError where a value has no comment, or the README has no place for the table.
+    Raises ValueError if a value has no comment, or if the README lacks the markers.
     """
     before, _, rest = readme.partition(_BEGIN)
     _, end, after = rest.partition(_END)

@@ -1,4 +1,4 @@
--- The source of the trial: 200,000 rows in 24 months. Run by the database's image when it first starts.
+-- The trial's source: 200,000 rows in 24 months. The database's image runs this when it first starts.
 WHENEVER SQLERROR EXIT FAILURE
 ALTER SESSION SET CONTAINER = FREEPDB1;
 

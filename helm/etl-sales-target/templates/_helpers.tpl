@@ -1,16 +1,16 @@
-{{/* The chart's name, as a label's value. */}}
+{{/* The chart's name, as a label value. */}}
 {{- define "etl-sales-target.name" -}}
 {{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" }}
 {{- end }}
 
-{{/* The name of the objects. Names of pods made from it get a suffix: 52 is a CronJob's limit. */}}
+{{/* The name of the objects. The pods' names append a suffix to it: 52 characters is a CronJob's limit. */}}
 {{- define "etl-sales-target.fullname" -}}
 {{- $name := include "etl-sales-target.name" . }}
 {{- $fullname := ternary .Release.Name (printf "%s-%s" .Release.Name $name) (contains $name .Release.Name) }}
 {{- default $fullname .Values.fullnameOverride | trunc 52 | trimSuffix "-" }}
 {{- end }}
 
-{{/* What finds this release's objects. */}}
+{{/* The labels that select this release's objects. */}}
 {{- define "etl-sales-target.selectorLabels" -}}
 app.kubernetes.io/name: {{ include "etl-sales-target.name" . }}
 app.kubernetes.io/instance: {{ .Release.Name }}
@@ -39,7 +39,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end }}
 {{- end }}
 
-{{/* A setting as text. Helm reads whole numbers as floats and would print 1000000 as 1e+06. */}}
+{{/* A setting as text. Helm reads integers as floats and would print 1000000 as 1e+06. */}}
 {{- define "etl-sales-target.text" -}}
 {{- if kindIs "float64" . }}{{ int64 . }}{{ else }}{{ . }}{{ end }}
 {{- end }}

@@ -1,5 +1,5 @@
 {{/*
-The pod, once for the PodTemplate, the CronJob and the test.
+The pod, shared by the PodTemplate, the CronJob and the test.
 Takes a dict: `root`, the chart's context, and `args`, the arguments of etl-sales-target.
 */}}
 {{- define "etl-sales-target.pod" -}}
@@ -69,7 +69,7 @@ spec:
       securityContext:
         {{- toYaml . | nindent 8 }}
       {{- end }}
-      # The job writes one line when it fails; where it could not, its last log lines stand in.
+      # When the job fails, it writes one line. If it could not, Kubernetes uses its last log lines instead.
       terminationMessagePolicy: FallbackToLogsOnError
       volumeMounts:
         - name: connections
@@ -85,7 +85,7 @@ spec:
       secret:
         secretName: {{ include "etl-sales-target.connectionsSecretName" . }}
         defaultMode: 0440
-        # Where it is missing the job itself says so, at once; the kubelet would wait for it.
+        # If it is missing, the job fails at once with a clear message; the kubelet would wait for the Secret.
         optional: true
         items:
           - key: AIRFLOW_CONN_ORACLE_CONN_ID
