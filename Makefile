@@ -46,7 +46,7 @@ demo: setup ## Run the job between two throw-away databases (ROWS=200000)
 	@$(WITH_TESTS) -m demo --rows $(ROWS)
 
 databases: setup ## Start these databases for your own trials, until Ctrl-C (ROWS=200000)
-	@$(WITH_TESTS) -m databases --rows $(ROWS)
+	@$(WITH_TESTS) -m demo.databases --rows $(ROWS)
 
 # A worker a core, each with databases of its own.
 test: setup ## Run all tests that need no Docker and no cluster

@@ -10,8 +10,12 @@ import pytest
 import structlog
 from hypothesis import settings
 
-from embedded_postgres import EmbeddedPostgres, unwind_on_sigterm
+from demo.embedded_postgres import EmbeddedPostgres, unwind_on_sigterm
 from oracle_standin import OracleStandin
+
+# Before anything imports it: an assert there says as much as one in a test.
+pytest.register_assert_rewrite("support")
+pytest_plugins = ["support.fixtures"]
 
 # `make airflow-test` runs the ones in an environment of their own, `make e2e` the others.
 collect_ignore = ["airflow", "e2e"]

@@ -1,192 +1,200 @@
-"""The line: lock, check, snapshot, plan, copy, proof, record, commit. Each step is one call."""
+"""The pipeline: lock, check, digest, plan, copy, reconcile, record, commit."""
 
-import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager, closing
+from dataclasses import dataclass
 
 import structlog
 
-from etl_sales_target.config.settings import Settings
-from etl_sales_target.core import guards
+from etl_sales_target.core import digest, guards
+from etl_sales_target.core.control_totals import total_rows
+from etl_sales_target.core.definitions import TableDefinition
 from etl_sales_target.core.errors import StoppedError
-from etl_sales_target.core.periods import total_rows
 from etl_sales_target.core.plan import LoadRequest, Plan, make_plan
 from etl_sales_target.core.reconciliation import at_most, reconcile
-from etl_sales_target.core.result import Outcome, Report
+from etl_sales_target.core.result import Attempt, Outcome, Phase, Report
 from etl_sales_target.oracle.source import Source
 from etl_sales_target.postgres.ledger import Ledger
-from etl_sales_target.postgres.session import Postgres
+from etl_sales_target.postgres.session import PostgresSession
 from etl_sales_target.postgres.target import Target
-from etl_sales_target.runtime import signals
-from etl_sales_target.runtime.progress import Progress
+from etl_sales_target.runtime import memory, progress, signals
 
 log = structlog.get_logger()
 
 
-def load(
-    postgres: Postgres,
-    open_source: Callable[[], Source],
-    settings: Settings,
-    request: LoadRequest,
-    report: Report,
-) -> None:
-    """Makes the target equal to the source, in one attempt.
+@dataclass(frozen=True)
+class Load:
+    """One attempt to make a target equal to its source.
 
-    From the lock to the commit it is one transaction in each database. Fills in `report`, also
-    when it raises a JobError; then the target is as it was.
+    `report` makes the report of the attempt as it stands, for the ledger.
     """
-    target = Target(postgres, settings.target_table)
-    ledger = Ledger(postgres, settings.target_table)
-    with phase(report, "lock"):
-        _announce(postgres, ledger, report)
-        postgres.begin()
-        target.lock()
-        if ledger.outcome(report.run_id) == Outcome.SUCCEEDED:
-            log.info("commit_confirmed")  # An earlier attempt did not hear the answer.
-            return
-        report.abandoned_runs = ledger.close_abandoned(report.run_id)
-        report.earlier_runs = ledger.earlier_runs(report.run_id)
-    with open_source() as source:
-        try:
-            _load(
-                source,
-                target,
-                ledger,
-                request=request,
-                report=report,
-                max_shrink_percent=settings.max_shrink_percent,
-            )
-        finally:
-            report.bytes_from_oracle = source.bytes_received
-            report.bytes_to_postgres = postgres.bytes_sent
-    report.succeed()
-    with signals.deferred(), phase(report, "commit"):
-        ledger.close(report)
-        postgres.commit()
-    if report.rows_deleted:
-        _vacuum(postgres, target, report)
 
+    definition: TableDefinition
+    request: LoadRequest
+    max_shrink_percent: int
+    run_id: str
+    attempt: Attempt
+    report: Callable[[Outcome], Report]
 
-def preview(postgres: Postgres, source: Source, settings: Settings, request: LoadRequest) -> Plan:
-    """The plan that a load would carry out now. Locks and writes nothing."""
-    target = Target(postgres, settings.target_table)
-    ledger = Ledger(postgres, settings.target_table)
-    source.check_columns()
-    postgres.begin_snapshot(read_only=True)
-    if target.exists():
-        target.check()
-    source.begin_snapshot()
-    return make_plan(
-        request,
-        source=source.digests(),
-        target_rows=target.counts() if target.exists() else {},
-        loaded_periods=ledger.loaded_periods() if ledger.exists() else {},
-        digest_version=source.digest_version,
-    )
+    def execute(
+        self, session: PostgresSession, open_source: Callable[[], AbstractContextManager[Source]]
+    ) -> bool:
+        """Loads; returns False where an earlier attempt turns out to have done so.
 
+        From the lock to the commit it is one transaction in each database. Where it raises a
+        JobError, the target is as it was.
+        """
+        attempt = self.attempt
+        target = Target(session, self.definition.target)
+        ledger = Ledger(session, self.definition.target)
+        with attempt.timed(Phase.LOCK):
+            self._announce(session, ledger)
+            session.begin()
+            target.lock()
+            if ledger.outcome(self.run_id) == Outcome.SUCCEEDED:
+                log.info("commit_confirmed")  # An earlier attempt did not hear the answer.
+                return False
+            attempt.abandoned_runs = ledger.close_abandoned(self.run_id)
+            attempt.earlier_runs = ledger.earlier_runs(self.run_id)
+        with open_source() as source:
+            try:
+                self._load(source, target, ledger)
+            finally:
+                attempt.bytes_from_oracle = source.bytes_received
+                attempt.bytes_to_postgres = session.bytes_sent
+        with signals.deferred(), attempt.timed(Phase.COMMIT):
+            attempt.end(peak_memory_bytes=memory.peak_bytes())
+            ledger.close(self.report(Outcome.SUCCEEDED))
+            session.commit()
+        if attempt.rows_deleted:
+            self._vacuum(session, target)
+        return True
 
-def _announce(postgres: Postgres, ledger: Ledger, report: Report) -> None:
-    """Notes the run apart from its load, so that one that is killed leaves a trace."""
-    postgres.begin()
-    for name in ledger.create_missing():
-        log.info("created", name=name)
-    ledger.open(report)
-    postgres.commit()
+    def _announce(self, session: PostgresSession, ledger: Ledger) -> None:
+        """Records the run apart from its load, so that one that is killed leaves a trace."""
+        session.begin()
+        for name in ledger.create_missing():
+            log.info("object_created", name=name)
+        ledger.open(self.report(Outcome.RUNNING))
+        session.commit()
 
-
-def _load(
-    source: Source,
-    target: Target,
-    ledger: Ledger,
-    *,
-    request: LoadRequest,
-    report: Report,
-    max_shrink_percent: int,
-) -> None:
-    with phase(report, "check"):
-        source.check_columns()
-        if target.create_missing():
-            log.info("created", name=report.target)
-        target.check()
-    with phase(report, "digest"):
-        report.snapshot = source.begin_snapshot()
-        log.info("snapshot_taken", snapshot=report.snapshot.isoformat())
-        content = source.digests()
-    with phase(report, "plan"):
-        target.lock_table()
-        plan = make_plan(
-            request,
-            content,
-            target.counts(),
-            ledger.loaded_periods(),
-            digest_version=source.digest_version,
+    def _load(self, source: Source, target: Target, ledger: Ledger) -> None:
+        attempt = self.attempt
+        with attempt.timed(Phase.CHECK):
+            source.check_columns()
+            if target.create_missing():
+                log.info("object_created", name=str(self.definition.target))
+            target.check()
+        plan = attempt.plan = _plan(
+            source,
+            target,
+            ledger,
+            definition=self.definition,
+            request=self.request,
+            attempt=attempt,
+            dry_run=False,
         )
-        report.note_plan(plan)
         log.info(
             "plan_created",
-            periods=report.periods,
+            periods=plan.statuses,
             rows_source=plan.rows_source,
             rows_to_delete=plan.rows_to_delete,
             rows_to_copy=plan.rows_to_copy,
         )
-        if not request.allow_shrink:
-            guards.check_shrink(plan, max_shrink_percent)
-    if plan.reloads:
-        _reload(source, target, plan, report)
-        ledger.write_loaded_periods(plan.contents(), source.digest_version, report.run_id)
-    report.rows_target = plan.rows_after
+        if not self.request.allow_shrink:
+            guards.check_shrink(plan, self.max_shrink_percent)
+        if plan.reloads:
+            self._copy(source, target, plan)
+            self._reconcile(source, target, plan)
+            ledger.write_loaded_periods(
+                plan.digests(), digest.version(self.definition), self.run_id
+            )
 
+    def _copy(self, source: Source, target: Target, plan: Plan) -> None:
+        attempt = self.attempt
+        with attempt.timed(Phase.COPY), closing(source.batches(plan.periods)) as batches:
+            attempt.rows_deleted = target.delete(plan.periods)
+            expected = plan.rows_to_copy
+            attempt.rows_copied = target.copy(
+                progress.track(at_most(expected, batches), total_rows=expected)
+            )
 
-def _reload(source: Source, target: Target, plan: Plan, report: Report) -> None:
-    periods = plan.periods
-    with phase(report, "copy"):
-        start = time.monotonic()
-        report.rows_deleted = target.delete(periods)
-        with (
-            Progress(total=plan.rows_to_copy) as progress,
-            closing(source.batches(periods)) as batches,
-        ):
-            report.rows_copied = target.copy(at_most(plan.rows_to_copy, batches), progress.add)
-        seconds = time.monotonic() - start
-        report.rows_per_second = round(report.rows_copied / seconds) if seconds else 0
-    with phase(report, "reconcile"):
-        target.analyze()
-        totals = target.control_totals(periods)
-        # The totals of all periods have counted the whole table already.
-        rows_target = total_rows(totals.values()) if periods is None else target.count()
-        reconcile(
-            plan.expected(),
-            totals,
-            rows={
-                "rows deleted": (plan.rows_to_delete, report.rows_deleted),
-                "rows copied": (plan.rows_to_copy, report.rows_copied),
-                "rows of the target": (plan.rows_after, rows_target),
-            },
-        )
-        log.info("reconciliation_passed", periods=len(plan.reloads), rows=report.rows_copied)
-        report.warnings = list(guards.warnings(plan, source.repeated_ids()))
-        for warning in report.warnings:
+    def _reconcile(self, source: Source, target: Target, plan: Plan) -> None:
+        attempt = self.attempt
+        with attempt.timed(Phase.RECONCILE):
+            target.analyze()
+            totals = target.control_totals(plan.periods)
+            # The control totals of all periods have counted the whole table already.
+            rows_target = total_rows(totals.values()) if plan.periods is None else target.count()
+            reconcile(
+                plan.expected(),
+                totals,
+                rows={
+                    "rows deleted": (plan.rows_to_delete, attempt.rows_deleted),
+                    "rows copied": (plan.rows_to_copy, attempt.rows_copied),
+                    "rows of the target": (plan.rows_after, rows_target),
+                },
+            )
+            log.info("reconciliation_passed", periods=len(plan.reloads), rows=attempt.rows_copied)
+            attempt.warnings = list(guards.warnings(plan, source.repeated_ids()))
+        for warning in attempt.warnings:
             log.warning("source_warning", warning=warning)
 
+    def _vacuum(self, session: PostgresSession, target: Target) -> None:
+        """After the commit nothing may fail the run any more, not even a signal."""
+        with self.attempt.timed(Phase.VACUUM):
+            try:
+                with signals.enabled():
+                    session.vacuum(target.table)
+            except StoppedError:
+                log.info("vacuum_stopped")
+            except Exception as error:  # noqa: BLE001
+                log.warning("vacuum_failed", error=str(error))
 
-def _vacuum(postgres: Postgres, target: Target, report: Report) -> None:
-    """After the commit nothing may fail the run any more, not even a signal."""
-    with phase(report, "vacuum"):
-        try:
-            with signals.enabled():
-                postgres.vacuum(target.table)
-        except StoppedError:
-            log.info("vacuum_stopped")
-        except Exception as error:  # noqa: BLE001
-            log.warning("vacuum_failed", error=str(error))
+
+def preview(
+    session: PostgresSession, source: Source, definition: TableDefinition, request: LoadRequest
+) -> Plan:
+    """The plan that a load would carry out now. Locks and writes nothing."""
+    target, ledger = Target(session, definition.target), Ledger(session, definition.target)
+    source.check_columns()
+    session.begin_snapshot(read_only=True)
+    if target.exists():
+        target.check()
+    return _plan(
+        source,
+        target,
+        ledger,
+        definition=definition,
+        request=request,
+        attempt=Attempt(),
+        dry_run=True,
+    )
 
 
-@contextmanager
-def phase(report: Report, name: str) -> Iterator[None]:
-    """Times a step of the line, and remembers it as the run's current one."""
-    report.phase = name
-    start = time.monotonic()
-    try:
-        yield
-    finally:
-        report.phase_seconds[name] = round(time.monotonic() - start, 3)
+def _plan(
+    source: Source,
+    target: Target,
+    ledger: Ledger,
+    *,
+    definition: TableDefinition,
+    request: LoadRequest,
+    attempt: Attempt,
+    dry_run: bool,
+) -> Plan:
+    """Takes the source's snapshot and compares it with the target and what is on record."""
+    with attempt.timed(Phase.DIGEST):
+        attempt.snapshot = source.begin_snapshot()
+        log.info("snapshot_taken", snapshot=attempt.snapshot.isoformat())
+        digests = source.digests()
+    with attempt.timed(Phase.PLAN):
+        if not dry_run:
+            target.lock_table()
+        # A load has made both; a dry run may come before the first load.
+        return make_plan(
+            request,
+            digests,
+            {} if dry_run and not target.exists() else target.counts(),
+            {} if dry_run and not ledger.exists() else ledger.loaded_periods(),
+            digest.version(definition),
+        )

@@ -3,12 +3,13 @@
 import os
 import socket
 import tempfile
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-DAGS = Path(__file__).parents[2] / "dag"
+from support.project import PROJECT
+
+DAGS = PROJECT / "dag"
 
 _home = tempfile.TemporaryDirectory(prefix="airflow-")
 os.environ |= {

@@ -21,8 +21,10 @@ from airflow.providers.postgres.hooks.postgres import PostgresHook
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from etl_sales_target.config import airflow_connection as connections
+from etl_sales_target.config import airflow_connection
 from etl_sales_target.core.errors import ConfigurationError
+from etl_sales_target.oracle import parameters as oracle_parameters
+from etl_sales_target.postgres import parameters as postgres_parameters
 
 CONN_ID = "tested"
 VARIABLE = "AIRFLOW_CONN_TESTED"
@@ -175,9 +177,9 @@ def read_by_airflow(text: str) -> AirflowConnection:
     return BaseHook.get_connection(CONN_ID)
 
 
-def read_by_job(text: str) -> connections.Connection:
+def read_by_job(text: str) -> airflow_connection.Connection:
     """What the job gets for the same variable."""
-    return connections.load(VARIABLE, {VARIABLE: text}, Path("/nonexistent"))
+    return airflow_connection.load(VARIABLE, {VARIABLE: text}, Path("/nonexistent"))
 
 
 def values(found: Any, extra: Mapping[str, Any]) -> dict[str, Any]:
@@ -256,7 +258,7 @@ def test_oracledb_gets_the_same(
     oracle_call.clear()
     read_by_airflow(text)
     OracleHook(CONN_ID).get_conn()
-    found = connections.oracle_parameters(read_by_job(text))
+    found = oracle_parameters.parameters(read_by_job(text))
 
     assert oracle_meaning(found.connect_arguments()) == oracle_meaning(oracle_call["connect"])
     assert bool(found.thick_mode) == ("client" in oracle_call)
@@ -286,7 +288,7 @@ def test_psycopg_gets_the_same(
     postgres_call.clear()
     read_by_airflow(text)
     PostgresHook(CONN_ID).get_conn()
-    found = connections.postgres_parameters(read_by_job(text))
+    found = postgres_parameters.parameters(read_by_job(text))
 
     given_by_airflow = {name: value for name, value in postgres_call.items() if value}
     assert {name: str(value) for name, value in found.items()} == {

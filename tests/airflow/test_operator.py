@@ -24,8 +24,8 @@ from kubernetes.client import (
     V1PodStatus,
 )
 
-from chart.rendering import NAMESPACE, RELEASE, needs_helm, render
 from etl_sales_target.core import errors
+from support.chart import NAMESPACE, RELEASE, needs_helm, render
 
 RUN_ID = "scheduled__2026-01-02T00:00:00+00:00"
 PARAMS = {"full": False, "from": None, "to": None, "allow_shrink": False}
@@ -173,11 +173,11 @@ class TestPod:
 @pytest.mark.parametrize(
     ("params", "said"),
     [
-        ({"from": "2024-01"}, "belong together"),
-        ({"to": "2024-01"}, "belong together"),
+        ({"from": "2024-01"}, "Set both params"),
+        ({"to": "2024-01"}, "Set both params"),
         ({"from": "2024-02", "to": "2024-01"}, "is before from"),
         ({"from": "2024-01", "to": "2024-01", "full": True}, "not both"),
-        ({"form": "2024-01"}, "no param form"),
+        ({"form": "2024-01"}, "Unknown param form"),
     ],
 )
 def test_params_that_do_not_go_together(operator: Any, params: dict, said: str):

@@ -1,7 +1,7 @@
 """`make bench`: this job beside the ceiling and beside what people would use instead.
 
-All ways run in turn, so that whatever else the machine does meets all of them. The first round of
-each size fills the stand-in's cache and is not counted.
+All contenders run in turn, so that whatever else the machine does meets all of them. The first
+round of each size fills the stand-in's cache and is not counted.
 """
 
 import argparse
@@ -9,16 +9,16 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from benchmark import figures, machine, table
-from benchmark.contenders import Sample, Way, after_an_edit, of_peers, of_the_job, start_up
+from benchmark import goals, machine, table
+from benchmark.contenders import Contender, Sample, after_an_edit, of_peers, of_the_job, start_up
 from benchmark.process import Usage
 from benchmark.stage import Stage, stage
 from benchmark.table import Conditions, Samples
-from embedded_postgres import unwind_on_sigterm
+from demo.embedded_postgres import unwind_on_sigterm
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure, and print one table and what it says of the figures to reach."""
+    """Measure, and print one table and what it says of the goals."""
     parser = argparse.ArgumentParser(prog="python -m benchmark", description=main.__doc__)
     add = parser.add_argument
     add("--rows", type=int, nargs="+", default=[100_000, 1_000_000], help="the sizes")
@@ -47,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _measure(
-    ready: Stage, rounds: Sequence[Sequence[Way]], delays: Iterable[float]
+    ready: Stage, rounds: Sequence[Sequence[Contender]], delays: Iterable[float]
 ) -> dict[Conditions, Samples]:
     _run(ready, rounds[:1], "priming")
     undelayed = Conditions(ready.rows, 0)
@@ -61,12 +61,14 @@ def _measure(
     return found
 
 
-def _run(ready: Stage, rounds: Sequence[Sequence[Way]], purpose: str) -> dict[str, list[Sample]]:
+def _run(
+    ready: Stage, rounds: Sequence[Sequence[Contender]], purpose: str
+) -> dict[str, list[Sample]]:
     samples = defaultdict(list)
-    for number, ways in enumerate(rounds, start=1):
-        for way in ways:
-            _say(f"{ready.rows:,} rows, {purpose}, {number} of {len(rounds)}: {way.name}")
-            for name, sample in way.measure(ready).items():
+    for number, contenders in enumerate(rounds, start=1):
+        for contender in contenders:
+            _say(f"{ready.rows:,} rows, {purpose}, {number} of {len(rounds)}: {contender.name}")
+            for name, sample in contender.measure(ready).items():
                 samples[name].append(sample)
     return dict(samples)
 
@@ -75,7 +77,7 @@ def _print(found: dict[Conditions, Samples], starts: Sequence[Usage]) -> None:
     print()
     print(table.as_text(found))
     print()
-    print(figures.as_text(found, starts))
+    print(goals.as_text(found, starts))
 
 
 def _say(line: str) -> None:

@@ -1,4 +1,4 @@
-"""The ways to get the rows across: each is a command for a process of its own."""
+"""What can bring the rows across: each contender is a command for a process of its own."""
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -8,20 +8,20 @@ from pathlib import Path
 from benchmark import process
 from benchmark.process import Usage
 from benchmark.stage import MEASURED, PERIODS, Stage
-from databases import FIRST_YEAR
+from demo.databases import FIRST_YEAR
 
 CEILING = "raw COPY of prepared bytes"
 COPY_PHASE = "job: copy phase of the first load"
-FIRST_LOAD = "job: first load, whole, with proof"
+FIRST_LOAD = "job: first load, whole, with reconciliation"
 FULL = "job: run --full on a loaded target"
 UNCHANGED = "job: run, nothing changed"
 ONE_PERIOD = f"job: run, one period of {PERIODS} changed"
 
-DOCUMENT = "the original document's design"
+CHUNKED_INSERT = "chunked INSERT (SQLAlchemy)"
 DLT = "dlt: sql_database, pyarrow, CSV"
 AIRFLOW = "Airflow: GenericTransfer"
 PANDAS = "pandas: read_sql, to_sql"
-PEERS = (DOCUMENT, DLT, AIRFLOW, PANDAS)
+PEERS = (CHUNKED_INSERT, DLT, AIRFLOW, PANDAS)
 
 _ROOT = Path(__file__).parents[2]
 _JOB = str(Path(sys.executable).with_name("etl-sales-target"))
@@ -42,7 +42,7 @@ class Sample:
 
 
 @dataclass(frozen=True)
-class Way:
+class Contender:
     """A command, what makes its target ready, and where its rows are afterwards."""
 
     name: str
@@ -75,7 +75,7 @@ class Way:
         }
 
 
-class JobWay(Way):
+class JobContender(Contender):
     """The job's own command; its ledger says how many rows moved and how long the copy took."""
 
     def _samples(
@@ -92,21 +92,21 @@ class JobWay(Way):
         return {COPY_PHASE: copy, FIRST_LOAD: whole}
 
 
-def of_the_job() -> list[Way]:
+def of_the_job() -> list[Contender]:
     """The ceiling, and the runs that leave the source alone: each finds what the last one left."""
     ceiling = [sys.executable, "-m", "benchmark.raw_copy"]
     return [
-        Way(CEILING, ceiling, _empty, "sales_target"),
-        JobWay(FIRST_LOAD, [_JOB, "run"], _empty, _JOB_TABLE),
-        JobWay(UNCHANGED, [_JOB, "run"], _leave, _JOB_TABLE),
-        JobWay(FULL, [_JOB, "run", "--full"], _leave, _JOB_TABLE),
+        Contender(CEILING, ceiling, _empty, "sales_target"),
+        JobContender(FIRST_LOAD, [_JOB, "run"], _empty, _JOB_TABLE),
+        JobContender(UNCHANGED, [_JOB, "run"], _leave, _JOB_TABLE),
+        JobContender(FULL, [_JOB, "run", "--full"], _leave, _JOB_TABLE),
     ]
 
 
-def of_peers() -> list[Way]:
+def of_peers() -> list[Contender]:
     """What people would use instead, each in the environment that its requirements made."""
     return [
-        _peer(DOCUMENT, "document.py"),
+        _peer(CHUNKED_INSERT, "chunked_insert.py"),
         _peer(DLT, "with_dlt.py", table="mb.sales_target"),
         _peer(AIRFLOW, "with_airflow.py", environment=".venv-airflow"),
         _peer(PANDAS, "with_pandas.py"),
@@ -115,9 +115,9 @@ def of_peers() -> list[Way]:
 
 def _peer(
     name: str, script: str, *, environment: str = ".venv-bench", table: str = "sales_target"
-) -> Way:
+) -> Contender:
     python = str(_ROOT / environment / "bin" / "python")
-    return Way(name, [python, str(Path(__file__).parent / "peers" / script)], _empty, table)
+    return Contender(name, [python, str(Path(__file__).parent / "peers" / script)], _empty, table)
 
 
 def start_up(stage: Stage) -> Usage:
@@ -127,9 +127,9 @@ def start_up(stage: Stage) -> Usage:
     return process.run([_JOB, "run"], environ, exit_code=69)
 
 
-def after_an_edit() -> list[Way]:
+def after_an_edit() -> list[Contender]:
     """The run that follows an edit of the source, on a target that is loaded."""
-    return [JobWay(ONE_PERIOD, [_JOB, "run"], _edit, _JOB_TABLE)]
+    return [JobContender(ONE_PERIOD, [_JOB, "run"], _edit, _JOB_TABLE)]
 
 
 def _empty(stage: Stage) -> None:

@@ -12,7 +12,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 from statistics import quantiles
@@ -24,8 +24,9 @@ from benchmark import process, raw_copy
 from benchmark.stage import MEASURED, stage
 from etl_sales_target import cli
 from etl_sales_target.config.settings import Settings
+from etl_sales_target.core.copy_format import Batch
 from etl_sales_target.postgres.target import Target
-from etl_sales_target.run import Job
+from etl_sales_target.services import Services
 
 _ROUNDS_A_TRY = 3
 # So many that what a COPY takes to begin and to end is a small part of it.
@@ -83,22 +84,23 @@ def _server_seconds(pieces: Sequence[bytes]) -> list[float]:
 
 def _client_seconds(settings: Settings) -> list[float]:
     """This thread's CPU for the rows of each round trip of the job's copy."""
-    job = Job.read(settings, "copy-cpu")
-    with job._open_postgres() as postgres, job._open_source() as source:
-        postgres.begin()
-        postgres.execute(text("CREATE SCHEMA mb"))
-        target = Target(postgres, settings.target_table)
+    services = Services.read(settings, "copy-cpu")
+    with services.open_postgres() as session, services.open_source() as source:
+        session.begin()
+        session.execute(text("CREATE SCHEMA mb"))
+        target = Target(session, settings.target_table)
         target.create_missing()
         moments = [time.thread_time()]
-        copied = 0
 
-        def note(rows: int) -> None:
-            nonlocal copied
-            copied += rows
-            if copied % settings.batch_rows == 0:
-                moments.append(time.thread_time())
+        def timed(batches: Iterable[Batch]) -> Iterator[Batch]:
+            copied = 0
+            for batch in batches:
+                yield batch
+                copied += len(batch)
+                if copied % settings.batch_rows == 0:
+                    moments.append(time.thread_time())
 
-        target.copy(source.batches(None), note)
+        target.copy(timed(source.batches(None)))
     return [end - start for start, end in pairwise(moments)]
 
 

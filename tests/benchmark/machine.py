@@ -6,7 +6,7 @@ import re
 from importlib.metadata import version
 from pathlib import Path
 
-from embedded_postgres import PACKAGE
+from demo.embedded_postgres import PACKAGE
 
 _PACKAGES = ("oracledb", "psycopg", "SQLAlchemy", PACKAGE)
 

@@ -1,4 +1,4 @@
-"""What all ways are measured on: a source of one size, an empty target, and who compares them."""
+"""What all are measured on: a source of one size, an empty target, and who compares them."""
 
 import json
 import os
@@ -12,16 +12,16 @@ from typing import Any
 
 import psycopg
 
-from databases import fill_source
-from embedded_postgres import EmbeddedPostgres
+from demo.databases import fill_source
+from demo.embedded_postgres import EmbeddedPostgres
 
 PERIODS = 60
 MEASURED = "measured"
 SOURCE = "apps.khs_customers_trx_targets"
 TESTS = Path(__file__).parents[1]
 
-# The target has one checkpoint, just before each measurement, and no vacuum but the ways' own:
-# so every way pays for the full page images of what it touches, and for nobody else's.
+# The target has one checkpoint, just before each measurement, and no vacuum but the contenders'
+# own: so each pays for the full page images of what it touches, and for nobody else's.
 _TARGET_SETTINGS = {
     "autovacuum": "off",
     "checkpoint_timeout": "1d",
@@ -101,7 +101,7 @@ class Stage:
         self._target.create_database(database)
 
     def settle(self) -> int:
-        """Write everything out; returns the WAL position from which the next way starts."""
+        """Write everything out; returns the WAL position from which the next contender starts."""
         with self._admin() as connection:
             connection.execute("CHECKPOINT")
         return self.wal_position()
@@ -179,7 +179,7 @@ def _fingerprint(url: str, table: str) -> tuple[object, ...] | None:
 
 
 def _start_standin(url: str) -> subprocess.Popen[str]:
-    # A process of its own: it must not share the core, nor count among the ways' memory.
+    # A process of its own: it must not share the core, nor count among the contenders' memory.
     return subprocess.Popen(
         [sys.executable, "-m", "benchmark.source", url],
         env={**os.environ, "PYTHONPATH": str(TESTS)},

@@ -16,14 +16,15 @@ from sqlalchemy import Select
 from sqlalchemy.dialects import oracle
 from tabulate import tabulate
 
-from databases import Databases, databases
-from etl_sales_target.core import statements as tables
-from etl_sales_target.core.periods import TableName
+from demo.databases import Databases, databases
+from etl_sales_target.core import control_totals, digest, statements
+from etl_sales_target.core.columns import COLUMNS
+from etl_sales_target.core.names import TableName
 
 TABLE = TableName("apps", "khs_customers_trx_targets")
 _BATCH_ROWS = 10_000
 _BEST_OF = 3
-# Rows that change from one measurement to the next: 60 of one period, as in the job's figures.
+# Rows that change from one measurement to the next: 60 of one period.
 _EDIT = f"""
 UPDATE {TABLE.schema}.{TABLE.name} SET target_amount = coalesce(target_amount, 0) + 1
 WHERE id <= 60
@@ -36,18 +37,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--periods", type=int, default=60)
     options = parser.parse_args(arguments)
-    table = tables.describe(TABLE)
+    table = statements.describe(TABLE)
     queries = {
-        "all rows": tables.rows(table, None),
-        "figures": tables.figures(table, None),
-        "digests": tables.digests(table),
-        "repeated ids": tables.repeated_ids(table),
+        "all rows": statements.rows(table, None),
+        "control totals": control_totals.statement(table, None),
+        "digests": digest.statement(table),
+        "repeated ids": statements.repeated_ids(table),
     }
     with databases(options.rows, options.periods) as both:
         connection = _connect(both.source_uri)
         rows = [[name, *_measure(connection, both, query)] for name, query in queries.items()]
         connection.close()
-    print(f"{options.rows:,} rows of {len(tables.COLUMNS)} NUMBER columns, best of {_BEST_OF}")
+    print(f"{options.rows:,} rows of {len(COLUMNS)} NUMBER columns, best of {_BEST_OF}")
     headers = ["query", "first s", "after an edit s", "again s", "again rows/s"]
     table_rows = [[*row, f"{options.rows / row[-1]:,.0f}"] for row in rows]
     print(tabulate(table_rows, headers, floatfmt=".3f", disable_numparse=[4], stralign="right"))

@@ -11,7 +11,7 @@ from benchmark.contenders import CEILING, Sample
 Samples = dict[str, list[Sample]]
 
 HEADERS = [
-    "way", "rows", "delay ms", "seconds (min-max)", "rows/s", "of the ceiling",
+    "contender", "rows", "delay ms", "seconds (min-max)", "rows/s", "of the ceiling",
     "peak MiB", "WAL MB", "client CPU s", "result",
 ]  # fmt: skip
 
@@ -32,8 +32,13 @@ def as_text(found: Mapping[Conditions, Samples]) -> str:
 
 def _lines(conditions: Conditions, samples: Samples) -> list[list[str]]:
     return [
-        [name, f"{conditions.rows:,}", f"{conditions.delay:g}", *_line(of_way, samples[CEILING])]
-        for name, of_way in samples.items()
+        [
+            name,
+            f"{conditions.rows:,}",
+            f"{conditions.delay:g}",
+            *_line(of_contender, samples[CEILING]),
+        ]
+        for name, of_contender in samples.items()
     ]
 
 

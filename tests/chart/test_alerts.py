@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from chart.rendering import PROJECT, needs_helm, render
 from etl_sales_target.reporting.metrics import outcomes
-from monitoring import PROMTOOL, needs_promtool
+from support.chart import needs_helm, render
+from support.monitoring import PROMTOOL, needs_promtool
+from support.project import PROJECT
 
 pytestmark = needs_helm
 
@@ -67,7 +68,11 @@ CASES = {
     "failed ten minutes ago": (outcome("temporary"), 1 / 6, []),
     "failed an hour ago": (outcome("temporary"), 1, ["EtlSalesTargetLastRunFailed"]),
     "not allowed": (outcome("not_allowed"), 1, ["EtlSalesTargetLastRunFailed"]),
-    "proof failed": (outcome("reconciliation_failed"), 0, ["EtlSalesTargetReconciliationFailed"]),
+    "reconciliation failed": (
+        outcome("reconciliation_failed"),
+        0,
+        ["EtlSalesTargetReconciliationFailed"],
+    ),
     "guard refused": (outcome("guard_refused"), 0, ["EtlSalesTargetGuardRefused"]),
     "slow": (
         {DURATION: f"{steady(300, 12 * DAY)} {steady(1000, 2 * DAY)}"},

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from chart.rendering import (
+from support.chart import (
     CONNECTIONS,
     NAMESPACE,
     RELEASE,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from chart.rendering import CONNECTIONS, HelmError, needs_helm, render
+from support.chart import CONNECTIONS, HelmError, needs_helm, render
 
 pytestmark = needs_helm
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from chart.rendering import Manifests, needs_helm, render
+from support.chart import Manifests, needs_helm, render
 
 pytestmark = needs_helm
 

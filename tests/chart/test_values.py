@@ -10,7 +10,8 @@ import pytest
 import yaml
 from kubernetes_validate.utils import all_versions
 
-from chart.rendering import CHART, CONNECTIONS, PROJECT, HelmError, helm, needs_helm, render
+from support.chart import CHART, CONNECTIONS, HelmError, helm, needs_helm, render
+from support.project import PROJECT
 
 VERSIONS = sorted({version.removesuffix("-strict") for version in all_versions()})
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from e2e import client_zip
-from e2e.containers import (
+from support.command import Job
+from support.e2e import client_zip
+from support.e2e.containers import (
     IMAGE,
-    PROJECT,
     VERSION,
     ContainerJob,
     docker,
@@ -19,9 +19,7 @@ from e2e.containers import (
     make_image,
     remove_derived,
 )
-from integration.conftest import Job, job, small_source, source, target
-
-__all__ = ["job", "small_source", "source", "target"]
+from support.project import PROJECT
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from e2e.containers import HARDENED, UID, VERSION, ContainerJob, docker, inspect
-from sources import SourceDatabase
+from support.e2e.containers import HARDENED, UID, VERSION, ContainerJob, docker, inspect
+from support.source_database import SourceDatabase
 
 _SIZE_LIMIT_BYTES = 150_000_000
 

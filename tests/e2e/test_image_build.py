@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from e2e.containers import make_image
-from e2e.tls import LOOPBACK
+from support.e2e.containers import make_image
+from support.tls import LOOPBACK
 
 PASSWORD = "the-password-of-the-index"
 

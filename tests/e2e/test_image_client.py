@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from e2e import client_zip
-from e2e.containers import HARDENED, UID, VERSION, ContainerJob, derive, docker, make_image
-from e2e.download_site import DownloadSite, download_site
-from e2e.tls import Authority
-from sources import SourceDatabase
+from support.e2e import client_zip
+from support.e2e.containers import HARDENED, UID, VERSION, ContainerJob, derive, docker, make_image
+from support.e2e.download_site import DownloadSite, download_site
+from support.source_database import SourceDatabase
+from support.tls import Authority
 
 CLIENT_DIR = "/opt/oracle/instantclient"
 STAGE = "etl-sales-target-client-stage"

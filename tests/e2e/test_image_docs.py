@@ -10,13 +10,14 @@ from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 
-from e2e.containers import DOCKER, PROJECT, VERSION
-from e2e.tls import Authority, postgres_front
-from embedded_postgres import EmbeddedPostgres
+from demo.embedded_postgres import EmbeddedPostgres
 from etl_sales_target.config.settings import ORACLE_CONNECTION, POSTGRES_CONNECTION
-from integration.conftest import TargetDatabase
 from oracle_standin import OracleStandin
-from sources import SourceDatabase
+from support.e2e.containers import DOCKER, VERSION
+from support.project import PROJECT
+from support.source_database import SourceDatabase
+from support.target_database import TargetDatabase
+from support.tls import Authority, postgres_front
 
 DOCUMENT = (PROJECT / "docs/image.md").read_text()
 README = (PROJECT / "README.md").read_text()

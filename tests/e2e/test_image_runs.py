@@ -2,10 +2,11 @@
 
 import time
 
-from e2e.containers import ContainerJob, derive, docker, inspect
-from integration.conftest import TargetDatabase, with_password
 from oracle_standin import OracleStandin
-from sources import SourceDatabase
+from support.e2e.containers import ContainerJob, derive, docker, inspect
+from support.source_database import SourceDatabase
+from support.target_database import TargetDatabase
+from support.urls import with_password
 
 _STOP_SECONDS = 30
 _CPU_LIMIT_SECONDS = 0.7
@@ -146,7 +147,7 @@ def test_the_first_query_comes_after_little_work(
     )
     measured = container_job.with_options("--entrypoint=python3")
     seconds: list[float] = []
-    # Other work on the machine adds to it, and never takes from it: one quiet moment is proof.
+    # Other work on the machine adds to it, and never takes from it: one quiet moment will do.
     while len(seconds) < _ATTEMPTS and (not seconds or min(seconds) > _CPU_LIMIT_SECONDS):
         standin.faults.ora_error(942)
         exit_code, used = measured("-c", program).stdout.split()

@@ -14,13 +14,14 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from chart.rendering import CHART, RELEASE, HelmError, helm, render
-from e2e.airflow_process import AirflowProcess, DagRun
-from e2e.cluster import Cluster, cluster_error
-from e2e.containers import PROJECT
-from integration.conftest import TargetDatabase, with_password
 from oracle_standin import OracleStandin
-from sources import SourceDatabase
+from support.chart import CHART, RELEASE, HelmError, helm, render
+from support.e2e.airflow_process import AirflowProcess, DagRun
+from support.e2e.cluster import Cluster, cluster_error
+from support.project import PROJECT
+from support.source_database import SourceDatabase
+from support.target_database import TargetDatabase
+from support.urls import with_password
 
 LAUNCHER = "airflow-worker"
 _RUN_SECONDS = 120
@@ -235,9 +236,9 @@ class TestRun:
     @pytest.mark.parametrize(
         ("conf", "said"),
         [
-            ({"from": "2024-02"}, "The params from and to belong together."),
+            ({"from": "2024-02"}, "Set both params, from and to, or neither."),
             ({"from": "2024-02", "to": "2024-01"}, "is before from"),
-            ({"form": "2024-02"}, "There is no param form"),
+            ({"form": "2024-02"}, "Unknown param form"),
         ],
     )
     def test_params_that_do_not_go_together_start_no_pod(
@@ -289,7 +290,7 @@ class TestFailure:
         install()
         done = trigger()
         assert done.state == "failed"
-        assert "Not tried again" not in done.log
+        assert "Not retried" not in done.log
         assert standin.connections == 2
 
     def test_a_wrong_password_is_tried_once_only(
@@ -305,7 +306,7 @@ class TestFailure:
         done = trigger()
         assert (done.state, done.tries) == ("failed", 1)
         assert standin.login_attempts == 1
-        assert "Not tried again: not allowed." in done.log
+        assert "Not retried: not allowed." in done.log
         assert "ORA-01017" in done.log
         assert "Wrong-password-77" not in done.log
 
@@ -321,7 +322,7 @@ class TestFailure:
         small_source.execute("DELETE FROM {table} WHERE id > 3")
         refused = trigger()
         assert (refused.state, refused.tries) == ("failed", 1)
-        assert "Not tried again: the reconciliation or a guard failed." in refused.log
+        assert "Not retried: the reconciliation or a guard failed." in refused.log
         assert len(target.rows()) == 24
         assert trigger(allow_shrink=True).state == "success"
         assert target.rows() == small_source.rows()
@@ -331,7 +332,7 @@ class TestFailure:
         done = trigger()
         assert (done.state, done.tries) == ("failed", 1)
         assert "AIRFLOW_CONN_ORACLE_CONN_ID" in done.log
-        assert "Not tried again: configuration." in done.log
+        assert "Not retried: configuration." in done.log
 
     def test_a_pod_killed_in_mid_load_is_replaced(
         self,

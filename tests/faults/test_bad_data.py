@@ -5,8 +5,8 @@ from decimal import Decimal
 
 import pytest
 
-from faults.harness import FaultHarness
-from sources import SourceRow
+from support.faults.harness import FaultHarness
+from support.source_database import SourceRow
 
 EXTREMES = [
     Decimal("9." + "9" * 37 + "E+125"),

@@ -11,11 +11,11 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from embedded_postgres import EmbeddedPostgres
-from faults.harness import FaultHarness
-from integration.conftest import TargetDatabase
+from demo.embedded_postgres import EmbeddedPostgres
 from oracle_standin import OracleStandin
-from sources import StandinSource
+from support.faults.harness import FaultHarness
+from support.source_database import StandinSource
+from support.target_database import TargetDatabase
 
 NO_NUMBERS = ["", " ", "x", "1.5", "1e3", "-1", "0x10", "9" * 30, "NaN", "1;2", "\x1b[31m"]
 NO_WORDS = ["", "THICKER", "auto;", "é"]

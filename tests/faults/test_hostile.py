@@ -2,28 +2,18 @@
 
 import contextlib
 import signal
-import sys
 from collections.abc import Callable
 
 import pytest
 
-from faults.harness import BATCH_ROWS, IMPATIENT, FaultHarness, some
-from faults.processes import Process
-from faults.proxy import Direction, Link
-from faults.test_network import LONGEST_SECONDS, bytes_of_a_run, proxy_of
 from oracle_standin import calls
+from support.faults.at_random import bytes_of_a_run, garble_somewhere
+from support.faults.harness import BATCH_ROWS, DATABASES, IMPATIENT, LONGEST_SECONDS, FaultHarness
+from support.faults.processes import LIMITED, Process
+from support.faults.proxy import Direction, Link
+from support.faults.suite import some
 
-DATABASES = ["oracle", "postgres"]
 CASES = range(10)
-
-# Address space, of which threads and libraries reserve far more than they use.
-MEMORY_BYTES = 1 << 30
-_LIMIT_AND_START = f"""
-import os, resource, sys
-resource.setrlimit(resource.RLIMIT_AS, [{MEMORY_BYTES}] * 2)
-os.execv(sys.argv[1], sys.argv[1:])
-"""
-LIMITED = (sys.executable, "-c", _LIMIT_AND_START)
 
 # A length that says two gigabytes are to come, in the place where each protocol has it.
 HUGE = {"oracle": b"\x7f\xff\xff\xff\x06\x00\x00\x00", "postgres": b"D\x7f\xff\xff\xff"}
@@ -44,21 +34,6 @@ def flood(start: bytes, block: bytes) -> Callable[[Link], None]:
     return act
 
 
-def garble_somewhere(harness: FaultHarness, database: str) -> bool:
-    """One random bit of what a server says is turned over; returns whether it came to pass."""
-    chosen, proxy = harness.random, proxy_of(harness, database)
-    arguments = chosen.choice([("run",), ("run", "--full")])
-    usual = bytes_of_a_run(harness, proxy, arguments)
-    harness.edit()
-    case = harness.case()
-    garbled = proxy.garble(chosen.randrange(usual[Direction.DOWN]), 1 << chosen.randrange(8))
-    result = harness.start(*arguments, **IMPATIENT).wait(LONGEST_SECONDS)
-
-    # Whatever it was taken for: what is committed is right.
-    case.ended(result, exit_codes={0, 65, 69, 75, 77, 78, 70}, bug_is_allowed=True)
-    return garbled.is_set()
-
-
 @pytest.mark.parametrize("number", some(2, CASES))
 @pytest.mark.parametrize("database", DATABASES)
 def test_a_garbled_answer_is_never_loaded(harness: FaultHarness, database, number):
@@ -72,7 +47,7 @@ BLOCKS = {"text": b"HTTP/1.1 400 Bad Request\r\n", "zeros": b"\0", "ones": b"\xf
 @pytest.mark.parametrize("block", some(1, list(BLOCKS)))
 @pytest.mark.parametrize("database", DATABASES)
 def test_a_flood_of_garbage(harness: FaultHarness, database, block, share):
-    proxy = proxy_of(harness, database)
+    proxy = harness.proxy_of(database)
     usual = bytes_of_a_run(harness, proxy, ("run", "--full"))[Direction.DOWN]
     case = harness.case()
     proxy.at_byte(int(usual * share), flood(HUGE[database], BLOCKS[block] * 4096), Direction.DOWN)

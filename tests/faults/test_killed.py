@@ -5,49 +5,12 @@ import time
 
 import pytest
 
-from faults.harness import IMPATIENT, LOADS_COMMIT, FaultHarness, comes_true, some
-from faults.proxy import Hold, Link
+from support.faults.at_random import SIGNALS, kill_somewhere
+from support.faults.harness import IMPATIENT, LOADS_COMMIT, FaultHarness, comes_true
+from support.faults.proxy import Hold, Link
+from support.faults.suite import some
 
-SIGNALS = [signal.SIGKILL, signal.SIGTERM, signal.SIGINT]
-COMMANDS = [
-    ("run",),
-    ("run", "--full"),
-    ("backfill", "--from", "2024-01", "--to", "2024-12"),
-]
 CASES = range(60)
-
-
-def kill_somewhere(harness: FaultHarness) -> str:
-    """One random kill of one random command; returns which, and what it had logged before."""
-    chosen = harness.random
-    arguments, number = chosen.choice(COMMANDS), chosen.choice(SIGNALS)
-    cold = chosen.random() < 0.1
-    longest = _seconds(harness, arguments, cold=cold)
-    harness.edit()
-    case = harness.case()
-    process = harness.start(*arguments, cold=cold)
-    time.sleep(chosen.uniform(0, longest * 1.1))
-    process.signal(number)
-    result = process.wait()
-
-    # Before the command has taken over its signals, they end it as they end any Python.
-    stopped = {-number} if number is signal.SIGKILL or not result.events else {143}
-    committed = case.ended(result, exit_codes=stopped | {0})
-    assert not (committed and result.exit_code == 143)
-    reached = [event["event"] for event in result.events if event["event"] != "run_failed"]
-    return f"{number.name} after {reached[-1] if reached else 'its start'}"
-
-
-def _seconds(harness: FaultHarness, arguments: tuple[str, ...], *, cold: bool) -> float:
-    """How long the command takes undisturbed."""
-    known: dict = vars(harness).setdefault("seconds", {})
-    key = (arguments, cold)
-    if key not in known:
-        harness.edit()
-        process = harness.start(*arguments, cold=cold)
-        assert process.wait().exit_code == 0
-        known[key] = process.seconds
-    return known[key]
 
 
 @pytest.mark.parametrize("number", some(10, CASES))
@@ -146,7 +109,7 @@ def test_a_stop_during_a_commit_that_fails_is_heard(harness: FaultHarness):
 
 
 def test_a_stop_inside_a_library_is_no_other_error(harness: FaultHarness):
-    """The receipts are sent in psycopg's pipeline mode, whose end fails when it is broken off."""
+    """The ledger is written in psycopg's pipeline mode, whose end fails when it is broken off."""
     harness.edit()
     case = harness.case()
     harness.postgres_proxy.at_text(b"INSERT INTO mb.etl_sales_target_periods", Link.freeze)

@@ -2,69 +2,24 @@
 
 import signal
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from faults.harness import IMPATIENT, FaultHarness, comes_true, some
-from faults.processes import Process
-from faults.proxy import Direction, Link, Proxy
+from support.faults.at_random import cut_somewhere
+from support.faults.harness import DATABASES, IMPATIENT, LONGEST_SECONDS, FaultHarness, comes_true
+from support.faults.processes import Process
+from support.faults.proxy import CUTS, Link
+from support.faults.suite import some
 
-ACTIONS: dict[str, Callable[[Link], None]] = {
-    "dropped": Link.drop,
-    "reset": Link.reset,
-    "frozen": Link.freeze,
-    "half open": Link.lose_server,
-}
-DATABASES = ["oracle", "postgres"]
 CASES = range(6)
-
-# Connecting, a call that is given up, closing, and writing the failure down may wait in turn.
-LONGEST_SECONDS = 25
 
 # In /proc/net/tcp: no data is in flight, and the kernel will probe the peer.
 _KEEPALIVE_TIMER = "02"
 
 
-def proxy_of(harness: FaultHarness, database: str) -> Proxy:
-    return harness.oracle_proxy if database == "oracle" else harness.postgres_proxy
-
-
-def cut_somewhere(harness: FaultHarness, database: str, action: str) -> bool:
-    """One random cut in a random run; returns whether it was in time to do harm."""
-    chosen = harness.random
-    proxy, direction = proxy_of(harness, database), chosen.choice(list(Direction))
-    arguments = chosen.choice([("run",), ("run", "--full")])
-    usual = bytes_of_a_run(harness, proxy, arguments)
-    harness.edit()
-    case = harness.case()
-    cut = proxy.at_byte(chosen.randrange(usual[direction]), ACTIONS[action], direction)
-    result = harness.start(*arguments, **IMPATIENT).wait(LONGEST_SECONDS)
-
-    case.ended(
-        result,
-        exit_codes={75, 0} if result.exit_code == 0 or not cut.is_set() else {75},
-        reason="temporary" if result.exit_code else None,
-    )
-    return cut.is_set()
-
-
-def bytes_of_a_run(harness: FaultHarness, proxy: Proxy, arguments: tuple[str, ...]) -> dict:
-    """What passes undisturbed, in each direction."""
-    known: dict = vars(harness).setdefault("bytes", {})
-    key = (proxy, arguments)
-    if key not in known:
-        harness.edit()
-        harness.reset_faults()
-        assert harness.run(*arguments).exit_code == 0
-        known[key] = dict(proxy.passed)
-    harness.reset_faults()
-    return known[key]
-
-
 @pytest.mark.parametrize("number", some(1, CASES))
-@pytest.mark.parametrize("action", ACTIONS)
+@pytest.mark.parametrize("action", CUTS)
 @pytest.mark.parametrize("database", DATABASES)
 def test_the_network_fails_at_a_random_byte(harness: FaultHarness, database, action, number):
     cut_somewhere(harness, database, action)
@@ -73,7 +28,7 @@ def test_the_network_fails_at_a_random_byte(harness: FaultHarness, database, act
 @pytest.mark.parametrize("database", DATABASES)
 def test_a_server_that_accepts_and_says_nothing(harness: FaultHarness, database):
     case = harness.case()
-    proxy_of(harness, database).freeze_new()
+    harness.proxy_of(database).freeze_new()
 
     result = harness.start("run", **IMPATIENT).wait(LONGEST_SECONDS)
 
@@ -83,7 +38,7 @@ def test_a_server_that_accepts_and_says_nothing(harness: FaultHarness, database)
 @pytest.mark.parametrize("database", DATABASES)
 def test_a_connection_that_ends_at_once(harness: FaultHarness, database):
     case = harness.case()
-    proxy_of(harness, database).refuse_new()
+    harness.proxy_of(database).refuse_new()
 
     result = harness.run("run")
 
@@ -94,7 +49,7 @@ def test_a_connection_that_ends_at_once(harness: FaultHarness, database):
 def test_a_slow_network_is_no_failure(harness: FaultHarness, database):
     harness.edit()
     case = harness.case()
-    proxy_of(harness, database).delay(0.01)
+    harness.proxy_of(database).delay(0.01)
 
     result = harness.run("run")
 

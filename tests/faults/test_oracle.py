@@ -4,7 +4,8 @@ import socket
 
 import pytest
 
-from faults.harness import ROWS, FaultHarness, some
+from support.faults.harness import ROWS, FaultHarness
+from support.faults.suite import some
 
 ON_ROWS = {"after_rows": ROWS // 3}
 

@@ -11,13 +11,19 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from embedded_postgres import EmbeddedPostgres
-from faults.conftest import make_harness
-from faults.harness import IMPATIENT, ROWS, FaultHarness, comes_true, some
-from faults.observer import observed_target
-from faults.proxy import Link
-from faults.test_network import LONGEST_SECONDS
-from integration.conftest import TargetDatabase
+from demo.embedded_postgres import EmbeddedPostgres
+from support.faults.harness import (
+    IMPATIENT,
+    LONGEST_SECONDS,
+    ROWS,
+    FaultHarness,
+    comes_true,
+    make_harness,
+)
+from support.faults.observer import observed_target
+from support.faults.proxy import Link
+from support.faults.suite import some
+from support.target_database import TargetDatabase
 
 CONNECTIONS = 12
 TABLESPACE_BYTES = 24 << 20

@@ -7,9 +7,9 @@ import time
 import psycopg
 import pytest
 
-from faults.harness import LOADS_COMMIT, FaultHarness, comes_true
-from faults.proxy import Hold, Link
-from integration.conftest import Result, TargetDatabase
+from support.faults.harness import LOADS_COMMIT, FaultHarness, comes_true, ended_as_one_of_many
+from support.faults.proxy import Hold, Link
+from support.target_database import TargetDatabase
 
 
 def held_before_its_commit(harness: FaultHarness) -> Hold:
@@ -17,13 +17,6 @@ def held_before_its_commit(harness: FaultHarness) -> Hold:
     held = Hold()
     harness.postgres_proxy.at_text(b"COMMIT", held, nth=LOADS_COMMIT)
     return held
-
-
-def ended_as_one_of_many(result: Result) -> bool:
-    """Loaded, or was told that another does; returns whether it loaded."""
-    assert result.exit_code in {0, 75}, result.stderr
-    assert result.exit_code == 0 or result.failure["reason"] == "locked", result.stderr
-    return result.exit_code == 0
 
 
 @pytest.mark.parametrize("number", [2, 10])

@@ -12,14 +12,12 @@ from collections import Counter
 
 import pytest
 
-from databases import fill_source
-from faults.conftest import SEED
-from faults.harness import SOAK_MINUTES, FaultHarness
-from faults.processes import Process
-from faults.test_hostile import DATABASES, LIMITED, garble_somewhere
-from faults.test_killed import kill_somewhere
-from faults.test_network import ACTIONS, cut_somewhere
-from faults.test_races import ended_as_one_of_many
+from demo.databases import fill_source
+from support.faults.at_random import cut_somewhere, garble_somewhere, kill_somewhere
+from support.faults.harness import DATABASES, FaultHarness, ended_as_one_of_many
+from support.faults.processes import LIMITED, Process
+from support.faults.proxy import CUTS
+from support.faults.suite import SEED, SOAK_MINUTES
 
 ROWS = int(os.environ.get("SOAK_ROWS", "20000000"))
 PERIODS = 240
@@ -39,7 +37,7 @@ def random_case(harness: FaultHarness) -> str:
     if kind == "garble":
         harm = garble_somewhere(harness, database)
         return f"{database} {'garbled' if harm else 'not reached'}"
-    action = harness.random.choice(list(ACTIONS))
+    action = harness.random.choice(list(CUTS))
     harm = cut_somewhere(harness, database, action)
     return f"{database} {action if harm else 'not reached'}"
 
@@ -124,7 +122,7 @@ def test_twenty_million_rows_in_little_memory(
 
     assert result.exit_code == 0, result.stderr
     finished = result.event("run_finished")
-    figures = ("rows_copied", "rows_per_second", "seconds", "peak_memory_bytes", "phase_seconds")
-    say(capfd, json.dumps({name: finished[name] for name in figures}))
+    shown = ("rows_copied", "rows_per_second", "seconds", "peak_memory_bytes", "phase_seconds")
+    say(capfd, json.dumps({name: finished[name] for name in shown}))
     assert finished["rows_target"] == ROWS
     assert finished["peak_memory_bytes"] < LARGEST_RESIDENT_BYTES

@@ -8,11 +8,11 @@ from urllib.parse import quote, urlencode, urlsplit
 
 import pytest
 
-from e2e.tls import LOOPBACK, Authority, postgres_front
-from faults.harness import IMPATIENT, FaultHarness, some
-from faults.proxy import Direction, Proxy
-from faults.test_network import ACTIONS, LONGEST_SECONDS
 from oracle_standin import OracleStandin
+from support.faults.harness import IMPATIENT, LONGEST_SECONDS, FaultHarness
+from support.faults.proxy import CUTS, Direction, Proxy
+from support.faults.suite import some
+from support.tls import LOOPBACK, Authority, postgres_front
 
 POSTGRES, ORACLE = "AIRFLOW_CONN_POSTGRES_CONN_ID", "AIRFLOW_CONN_ORACLE_CONN_ID"
 Server = Callable[[FaultHarness, ssl.SSLContext | None], object]
@@ -145,7 +145,7 @@ def test_a_cut_tls_connection_is_temporary(harness: FaultHarness, right: Authori
         assert harness.run("run", "--dry-run", **{POSTGRES: uri}).exit_code == 0
         usual = proxy.passed[Direction.DOWN]
         proxy.reset_faults()
-        cut = proxy.at_byte(int(usual * share), ACTIONS[action], Direction.DOWN)
+        cut = proxy.at_byte(int(usual * share), CUTS[action], Direction.DOWN)
 
         result = harness.start("run", **{POSTGRES: uri}).wait(LONGEST_SECONDS)
 

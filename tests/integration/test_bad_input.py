@@ -5,9 +5,11 @@ import socket
 import psycopg
 import pytest
 
-from integration.conftest import Job, TargetDatabase, with_password
 from oracle_standin import OracleStandin
-from sources import SourceDatabase
+from support.command import Job
+from support.source_database import SourceDatabase
+from support.target_database import TargetDatabase
+from support.urls import with_password
 
 
 @pytest.fixture

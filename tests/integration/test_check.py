@@ -4,23 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from integration.conftest import Job, Result, TargetDatabase, with_password
 from oracle_standin import OracleStandin
-from sources import TABLE, SourceDatabase
+from support.command import Job, verdicts
+from support.source_database import TABLE, SourceDatabase
+from support.target_database import TargetDatabase
+from support.urls import with_password
 
 CREATE_SYNONYM = f"""
     INSERT INTO oracle_standin.synonyms VALUES ('APPS', 'KHS_V', 'APPS', '{TABLE.upper()}')
 """
-
-
-def lines(result: Result) -> dict[str, tuple[str, str]]:
-    """Each line's subject with its verdict and its message."""
-    found = {}
-    for line in result.stdout.splitlines():
-        verdict, rest = line.split(maxsplit=1)
-        subject, message = rest.split(": ", maxsplit=1)
-        found[subject] = (verdict, message)
-    return found
 
 
 def test_all_is_well(job: Job, small_source: SourceDatabase, target: TargetDatabase):
@@ -30,13 +22,13 @@ def test_all_is_well(job: Job, small_source: SourceDatabase, target: TargetDatab
     second = job("check")
 
     assert (first.exit_code, second.exit_code) == (0, 0), first.stdout + second.stdout
-    assert {verdict for verdict, _ in lines(first).values()} == {"OK"}
-    assert lines(first)["target table"][1] == "`run` will create it"
-    assert lines(second)["target table"][1] == "columns and privileges fit"
-    assert lines(second)["ledger"][1] == "tables and privileges fit"
-    assert lines(second)["source object"][1] == "table"
-    assert lines(second)["source columns"][1] == "five NUMBER columns"
-    assert lines(second)["client library"][1].startswith("not used: thin mode, as libclntsh.so")
+    assert {verdict for verdict, _ in verdicts(first).values()} == {"OK"}
+    assert verdicts(first)["target table"][1] == "`run` will create it"
+    assert verdicts(second)["target table"][1] == "columns and privileges fit"
+    assert verdicts(second)["ledger"][1] == "tables and privileges fit"
+    assert verdicts(second)["source object"][1] == "table"
+    assert verdicts(second)["source columns"][1] == "five NUMBER columns"
+    assert verdicts(second)["client library"][1].startswith("not used: thin mode, as libclntsh.so")
 
 
 def test_every_failure_is_listed(job: Job, small_source: SourceDatabase):
@@ -46,9 +38,9 @@ def test_every_failure_is_listed(job: Job, small_source: SourceDatabase):
     result = job("check", AIRFLOW_CONN_POSTGRES_CONN_ID=uri)
 
     assert result.exit_code == 69  # The first failure's.
-    assert lines(result)["source columns"][0] == "FAILED"
-    assert lines(result)["target connection"][0] == "FAILED"
-    assert "password" in lines(result)["target connection"][1]
+    assert verdicts(result)["source columns"][0] == "FAILED"
+    assert verdicts(result)["target connection"][0] == "FAILED"
+    assert "password" in verdicts(result)["target connection"][1]
 
 
 @pytest.mark.parametrize(
@@ -71,7 +63,7 @@ def test_the_source_may_be_a_table_a_view_or_a_synonym(
 
     result = job("check", ETL_SOURCE_TABLE="APPS.KHS_V")
 
-    assert lines(result)["source object"] == ("OK", found)
+    assert verdicts(result)["source object"] == ("OK", found)
     assert job("run", ETL_SOURCE_TABLE="APPS.KHS_V").exit_code == 0
     assert target.rows() == small_source.rows()
 
@@ -80,20 +72,20 @@ def test_a_missing_source(job: Job, small_source: SourceDatabase):
     result = job("check", ETL_SOURCE_TABLE="APPS.NOSUCH")
 
     assert result.exit_code == 69
-    assert lines(result)["source columns"][0] == "FAILED"
-    assert "ORA-00942" in lines(result)["source columns"][1]
-    assert lines(result)["source object"][0] == "FAILED"
+    assert verdicts(result)["source columns"][0] == "FAILED"
+    assert "ORA-00942" in verdicts(result)["source columns"][1]
+    assert verdicts(result)["source object"][0] == "FAILED"
 
 
 def test_a_missing_client_library(job: Job, small_source: SourceDatabase, tmp_path: Path):
     result = job("check", ETL_ORACLE_MODE="thick", ETL_ORACLE_CLIENT_DIR=str(tmp_path))
 
     assert result.exit_code == 69
-    verdict, message = lines(result)["client library"]
+    verdict, message = verdicts(result)["client library"]
     assert verdict == "FAILED"
     assert f"There is no libclntsh.so in {tmp_path}." in message
     assert "Instant Client" in message
-    assert lines(result)["target connection"][0] == "OK"
+    assert verdicts(result)["target connection"][0] == "OK"
 
 
 def test_a_broken_client_library(job: Job, small_source: SourceDatabase, tmp_path: Path):

@@ -7,12 +7,13 @@ from collections.abc import Iterator
 import pytest
 from prometheus_client import CollectorRegistry, Summary, pushadd_to_gateway
 
-from chart.rendering import needs_helm, render
 from etl_sales_target.runtime import memory
-from integration.conftest import Job, TargetDatabase
-from monitoring import Prometheus, Pushgateway, needs_monitoring
 from oracle_standin import OracleStandin
-from sources import SourceDatabase
+from support.chart import needs_helm, render
+from support.command import Job
+from support.monitoring import Prometheus, Pushgateway, needs_monitoring
+from support.source_database import SourceDatabase
+from support.target_database import TargetDatabase
 
 pytestmark = [needs_helm, needs_monitoring]
 

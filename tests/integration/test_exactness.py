@@ -6,9 +6,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from integration.conftest import Job, TargetDatabase
-from integration.inprocess import load
-from sources import SourceDatabase
+from support.command import Job
+from support.inprocess import load
+from support.source_database import SourceDatabase
+from support.target_database import TargetDatabase
 
 # What a NUMBER can hold: up to 38 digits before 1E126, and nothing nearer to zero than 1E-130.
 _MAX_EXPONENT = 120

@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from integration.conftest import Job, Result, TargetDatabase
-from sources import SourceDatabase
+from support.command import Job, Result
+from support.source_database import SourceDatabase
+from support.target_database import TargetDatabase
 
 
 @pytest.fixture

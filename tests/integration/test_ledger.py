@@ -2,9 +2,10 @@
 
 import threading
 
-from integration.conftest import Job, TargetDatabase
 from oracle_standin import OracleStandin
-from sources import SourceDatabase
+from support.command import Job
+from support.source_database import SourceDatabase
+from support.target_database import TargetDatabase
 
 
 def test_a_run_is_on_record(job: Job, small_source: SourceDatabase, target: TargetDatabase):
@@ -128,7 +129,7 @@ def test_an_older_layout_is_upgraded(
     result = job("run")
 
     assert result.exit_code == 0, result.stderr
-    created = [event["name"] for event in result.events if event["event"] == "created"]
+    created = [event["name"] for event in result.events if event["event"] == "object_created"]
     assert sorted(created) == [
         "etl_sales_target_runs.periods_drifted", "etl_sales_target_runs.retries",
     ]  # fmt: skip

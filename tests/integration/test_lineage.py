@@ -10,10 +10,10 @@ from typing import Self
 
 import pytest
 
-from etl_sales_target.core.statements import COLUMNS
-from etl_sales_target.reporting.lineage_events import oracle_address
-from integration.conftest import Job, TargetDatabase
-from sources import SourceDatabase
+from etl_sales_target.core.columns import COLUMNS
+from support.command import Job
+from support.source_database import SourceDatabase
+from support.target_database import TargetDatabase
 
 API_KEY = "Osprey-of-the-lineage"
 
@@ -163,23 +163,3 @@ def test_what_loads_nothing_sends_nothing(
         assert job(*arguments, OPENLINEAGE_URL=server.url).exit_code in (0, 65, 69)
 
     assert server.events == []
-
-
-@pytest.mark.parametrize(
-    ("dsn", "address"),
-    [
-        (
-            (
-                "(DESCRIPTION=(ADDRESS=(PROTOCOL=TCP)(HOST=db.example)(PORT=1526))"
-                "(CONNECT_DATA=(SERVICE_NAME=EBS)))"
-            ),
-            ("db.example", "1526", "EBS"),
-        ),
-        ("(description=(address=(host = a))(connect_data=(sid=X)))", ("a", "1521", "X")),
-        ("db.example:1522/EBS", ("db.example", "1522", "EBS")),
-        ("tcps://db.example/EBS?ssl_server_dn_match=on", ("db.example", "1521", "EBS")),
-        ("db.example", ("db.example", "1521", "db.example")),
-    ],
-)
-def test_the_address_in_a_connect_string(dsn: str, address: tuple[str, str, str]):
-    assert oracle_address(dsn) == address

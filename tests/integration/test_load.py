@@ -6,9 +6,10 @@ from decimal import Decimal
 import psycopg
 import pytest
 
-from integration.conftest import Job, TargetDatabase
 from oracle_standin import OracleStandin
-from sources import SourceDatabase
+from support.command import Job
+from support.source_database import SourceDatabase
+from support.target_database import TargetDatabase
 
 
 def test_run_makes_the_target_and_fills_it(
@@ -212,7 +213,7 @@ def test_two_runs_never_load_at_once(
     assert target.rows() == small_source.rows()
 
 
-def test_a_target_that_changes_what_it_is_given_fails_the_proof(
+def test_a_target_that_changes_what_it_is_given_fails_the_reconciliation(
     job: Job, small_source: SourceDatabase, target: TargetDatabase
 ):
     job("run")

@@ -4,9 +4,10 @@ import re
 
 import pytest
 
-from integration.conftest import Job, TargetDatabase
 from oracle_standin import OracleStandin
-from sources import SourceDatabase
+from support.command import Job
+from support.source_database import SourceDatabase
+from support.target_database import TargetDatabase
 
 # The one amount of the tests' rows that stands nowhere else.
 AMOUNT = "731942.5318"
@@ -21,7 +22,7 @@ def source_with_amount(small_source: SourceDatabase) -> SourceDatabase:
 def test_the_key_points(job: Job, small_source: SourceDatabase):
     events = job("run").events
 
-    names = [event["event"] for event in events if event["event"] != "created"]
+    names = [event["event"] for event in events if event["event"] != "object_created"]
     assert names == [
         "run_started", "target_connected", "driver_ready", "source_connected", "snapshot_taken",
         "plan_created", "copy_finished", "reconciliation_passed", "run_finished",

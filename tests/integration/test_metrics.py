@@ -17,17 +17,14 @@ from etl_sales_target.core.guards import GuardError
 from etl_sales_target.core.reconciliation import ReconciliationError
 from etl_sales_target.reporting import metrics
 from etl_sales_target.runtime import memory
-from integration.conftest import Job
-from monitoring import PROMTOOL, Prometheus, Pushgateway, needs_monitoring, needs_promtool
 from oracle_standin import OracleStandin
-from sources import SourceDatabase
+from support.command import Job
+from support.documents import DOCS
+from support.monitoring import PROMTOOL, Prometheus, Pushgateway, needs_monitoring, needs_promtool
+from support.source_database import SourceDatabase
 
 METRICS = "etl_sales_target_"
-METRICS_TABLE, REASONS_TABLE = (
-    (Path(__file__).parents[2] / "docs" / "metrics.md")
-    .read_text()
-    .split("The reasons of a failure")
-)
+METRICS_TABLE, REASONS_TABLE = (DOCS / "metrics.md").read_text().split("The reasons of a failure")
 
 
 @pytest.fixture(scope="module")

@@ -7,11 +7,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from e2e.tls import Authority
-from integration.conftest import Job, Result
-from integration.test_check import lines
-from monitoring import Pushgateway, needs_monitoring
-from sources import SourceDatabase
+from support.command import Job, Result, verdicts
+from support.monitoring import Pushgateway, needs_monitoring
+from support.source_database import SourceDatabase
+from support.tls import Authority
 
 PASSWORD = "Heron-of-the-gateway"
 # bcrypt of the password, as Prometheus's exporters want it.
@@ -62,7 +61,10 @@ def test_login_and_tls(job: Job, small_source: SourceDatabase, settings: dict[st
     run, check = both(job, **settings)
 
     assert run.event("metrics_pushed")["url"] == settings["ETL_PUSHGATEWAY_URL"]
-    assert lines(check)["Pushgateway"] == ("OK", f"{settings['ETL_PUSHGATEWAY_URL']} is ready")
+    assert verdicts(check)["Pushgateway"] == (
+        "OK",
+        f"{settings['ETL_PUSHGATEWAY_URL']} is ready",
+    )
     assert check.exit_code == 0
 
 
@@ -75,7 +77,7 @@ def test_the_password_may_be_a_file(
     run, check = both(job, ETL_CONNECTIONS_DIR=str(tmp_path), **settings)
 
     assert run.event("metrics_pushed")
-    assert lines(check)["Pushgateway"][0] == "OK"
+    assert verdicts(check)["Pushgateway"][0] == "OK"
 
 
 @pytest.mark.parametrize(
@@ -101,7 +103,7 @@ def test_what_is_wrong_is_named_and_harms_no_run(
     assert run.exit_code == 0
     assert said in run.event("metrics_push_failed")["error"]
     assert "ETL_PUSHGATEWAY_" in run.event("metrics_push_failed")["remedy"]
-    verdict, message = lines(check)["Pushgateway"]
+    verdict, message = verdicts(check)["Pushgateway"]
     assert verdict == "FAILED"
     assert said in message
     assert check.exit_code == exit_code
@@ -118,4 +120,4 @@ def test_a_password_in_the_url_is_refused_and_not_repeated(job: Job):
 def test_check_without_a_gateway(job: Job, small_source: SourceDatabase):
     check = job("check")
 
-    assert lines(check)["Pushgateway"] == ("OK", "none, as ETL_PUSHGATEWAY_URL is not set")
+    assert verdicts(check)["Pushgateway"] == ("OK", "none, as ETL_PUSHGATEWAY_URL is not set")

@@ -7,9 +7,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
 
-from integration.conftest import Job, TargetDatabase
-from integration.inprocess import load
-from sources import SourceDatabase
+from support.command import Job
+from support.inprocess import load
+from support.source_database import SourceDatabase
+from support.target_database import TargetDatabase
 
 COLUMNS = ("id", "product_id", "target_month", "target_year", "target_amount")
 
@@ -72,7 +73,7 @@ class RandomEdits(RuleBasedStateMachine):
         )
 
     @rule(month=months, year=years)
-    def period_vanishes(self, month, year):
+    def period_is_removed(self, month, year):
         self.source.execute(f"DELETE FROM {{table}} WHERE {period_is(month, year)}")
 
     @rule(month=months, year=years, to_month=months, to_year=years)
@@ -90,7 +91,7 @@ class RandomEdits(RuleBasedStateMachine):
         )
 
     @rule(month=months, year=years)
-    def meddle(self, month, year):
+    def period_drifts(self, month, year):
         self.target.execute(
             f"INSERT INTO mb.sales_target VALUES (9, 9, {literal(month)}, {literal(year)}, 9)"
         )
@@ -117,7 +118,7 @@ class RandomEdits(RuleBasedStateMachine):
         self.loaded, self.drifted = now, set()
 
     @invariant()
-    def one_receipt_a_period(self):
+    def every_period_is_in_the_ledger(self):
         with psycopg.connect(self.target.url) as connection:
             found = connection.execute(
                 "SELECT target_month, target_year, row_count FROM mb.etl_sales_target_periods"

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from integration.conftest import Job
 from oracle_standin import OracleStandin
-from sources import SourceDatabase
+from support.command import Job
+from support.source_database import SourceDatabase
 
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 

@@ -2,9 +2,10 @@
 
 import pytest
 
-from integration.conftest import Job, TargetDatabase
 from oracle_standin import OracleStandin
-from sources import SourceDatabase
+from support.command import Job
+from support.source_database import SourceDatabase
+from support.target_database import TargetDatabase
 
 
 @pytest.fixture

@@ -125,7 +125,7 @@ class OracleStandin:
         return self._account if user.strip('"').upper() == self.user.upper() else None
 
     def count_login(self) -> None:
-        """A client sent its proof that it knows the password."""
+        """A client showed that it knows the password."""
         with self._lock:
             self.login_attempts += 1
 

@@ -249,13 +249,13 @@ class Session:
             raise DisconnectedError("no first phase")
         self._server.count_login()
         try:
-            proof = self._login.prove(answer)
+            response = self._login.prove(answer)
             self._server.faults.raise_refused_login()
         except OraError as error:
             self._send(messages.completion(self._version, error=error))
             raise DisconnectedError from error
         self._calls = Calls(self._channel, self._reader, self._version, self._server, self._user)
-        pairs = self._session_parameters() | {"AUTH_SVR_RESPONSE": proof}
+        pairs = self._session_parameters() | {"AUTH_SVR_RESPONSE": response}
         return messages.parameters(
             {key: (value, 0) for key, value in pairs.items()}
         ) + messages.status(in_transaction=False)

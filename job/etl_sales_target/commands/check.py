@@ -3,13 +3,17 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+import click
+
+from etl_sales_target import services
 from etl_sales_target.config.settings import Settings
-from etl_sales_target.core.errors import JobError
-from etl_sales_target.oracle.client_library import DriverMode
-from etl_sales_target.oracle.source import Source, initialise_driver
+from etl_sales_target.core.errors import JobError, StoppedError
+from etl_sales_target.oracle.session import initialise_driver
+from etl_sales_target.oracle.source import Source
 from etl_sales_target.postgres.ledger import Ledger
-from etl_sales_target.postgres.session import Postgres
+from etl_sales_target.postgres.session import PostgresSession
 from etl_sales_target.postgres.target import Target
+from etl_sales_target.services import Services, pushgateway
 
 
 @dataclass(frozen=True)
@@ -24,29 +28,39 @@ class CheckResult:
         return f"{'FAILED' if self.error else 'OK':<7} {self.name}: {self.message}"
 
 
-def run_checks(
-    mode: DriverMode,
-    open_source: Callable[[], Source],
-    open_postgres: Callable[[], Postgres],
-    settings: Settings,
-) -> Iterator[CheckResult]:
+@click.command()
+def check() -> None:
+    """Check everything that a run needs: one line per check, with a suggested fix."""
+    failures = []
+    for result in run_checks(Services.read(*services.begin())):
+        click.echo(result)
+        if result.error:
+            failures.append(result.error)
+    if failures:
+        raise click.exceptions.Exit(failures[0].exit_code)
+
+
+def run_checks(services: Services) -> Iterator[CheckResult]:
     """The results in the order in which a run would meet them."""
-    client = _try("client library", lambda: initialise_driver(mode))
+    client = _try("client library", lambda: initialise_driver(services.driver_mode))
     yield client
     if client.error is None:
-        yield from _source_checks(open_source)
-    yield from _target_checks(open_postgres, settings)
-    yield _try("Pushgateway", lambda: _check_pushgateway(settings))
+        yield from _source_checks(services)
+    yield from _target_checks(services)
+    yield _try("Pushgateway", lambda: _check_pushgateway(services.settings))
 
 
-def _source_checks(open_source: Callable[[], Source]) -> Iterator[CheckResult]:
+def _source_checks(services: Services) -> Iterator[CheckResult]:
     try:
-        source = open_source()
+        session = services.open_oracle()
+    except StoppedError:
+        raise
     except JobError as error:
         yield CheckResult("source connection", str(error), error)
         return
-    with source:
-        yield CheckResult("source connection", f"Oracle {source.server_version}")
+    with session:
+        yield CheckResult("source connection", f"Oracle {session.server_version}")
+        source = services.source(session)
         yield _try("source object", source.resolve)
         yield _try("source columns", lambda: _check_columns(source))
 
@@ -56,34 +70,34 @@ def _check_columns(source: Source) -> str:
     return "five NUMBER columns"
 
 
-def _target_checks(
-    open_postgres: Callable[[], Postgres], settings: Settings
-) -> Iterator[CheckResult]:
+def _target_checks(services: Services) -> Iterator[CheckResult]:
     try:
-        postgres = open_postgres()
+        session = services.open_postgres()
+    except StoppedError:
+        raise
     except JobError as error:
         yield CheckResult("target connection", str(error), error)
         return
-    with postgres:
-        yield CheckResult("target connection", f"PostgreSQL {postgres.server_version}")
-        ledger = Ledger(postgres, settings.target_table)
-        target = Target(postgres, settings.target_table)
-        yield _try("ledger", lambda: _check_ledger(postgres, ledger))
-        yield _try("target table", lambda: _check_target(postgres, ledger, target))
+    with session:
+        yield CheckResult("target connection", f"PostgreSQL {session.server_version}")
+        name = services.settings.definition.target
+        ledger, target = Ledger(session, name), Target(session, name)
+        yield _try("ledger", lambda: _check_ledger(session, ledger))
+        yield _try("target table", lambda: _check_target(session, ledger, target))
 
 
 # What is missing is made, to see that it may be; the transaction is never committed.
 
 
-def _check_ledger(postgres: Postgres, ledger: Ledger) -> str:
-    postgres.rollback()
+def _check_ledger(session: PostgresSession, ledger: Ledger) -> str:
+    session.rollback()
     made = ledger.create_missing()
     ledger.check()
     return f"`run` will create {', '.join(made)}" if made else "tables and privileges fit"
 
 
-def _check_target(postgres: Postgres, ledger: Ledger, target: Target) -> str:
-    postgres.rollback()
+def _check_target(session: PostgresSession, ledger: Ledger, target: Target) -> str:
+    session.rollback()
     ledger.create_missing()
     made = target.create_missing()
     target.check()
@@ -91,15 +105,14 @@ def _check_target(postgres: Postgres, ledger: Ledger, target: Target) -> str:
 
 
 def _check_pushgateway(settings: Settings) -> str:
-    # Here, not at the top: a run needs none of it until it has ended.
-    from etl_sales_target.reporting.pushgateway import Pushgateway  # noqa: PLC0415
-
-    gateway = Pushgateway.read(settings)
+    gateway = pushgateway(settings)
     return gateway.check() if gateway else "none, as ETL_PUSHGATEWAY_URL is not set"
 
 
 def _try(name: str, attempt: Callable[[], str]) -> CheckResult:
     try:
         return CheckResult(name, attempt())
+    except StoppedError:
+        raise
     except JobError as error:
         return CheckResult(name, str(error), error)

@@ -8,17 +8,40 @@ from urllib.parse import urlsplit
 
 from environs import Env, EnvError, ValidationError, validate
 
+from etl_sales_target.core.definitions import TableDefinition
 from etl_sales_target.core.errors import ConfigurationError
-from etl_sales_target.core.periods import TableName
+from etl_sales_target.core.names import TableName
 
 ORACLE_CONNECTION = "AIRFLOW_CONN_ORACLE_CONN_ID"
 POSTGRES_CONNECTION = "AIRFLOW_CONN_POSTGRES_CONN_ID"
 
 # Secrets beside the connections: never a field of the settings.
 PUSHGATEWAY_PASSWORD = "ETL_PUSHGATEWAY_PASSWORD"  # noqa: S105
+OPENLINEAGE_API_KEY = "OPENLINEAGE_API_KEY"
 
 _IDENTIFIER = r"[A-Za-z_][A-Za-z0-9_$#]*"
 _TABLE_NAME = re.compile(rf"({_IDENTIFIER})\.({_IDENTIFIER})")
+
+
+@dataclass(frozen=True)
+class LineageSettings:
+    """OpenLineage's own variables: `url` is `OPENLINEAGE_URL`."""
+
+    url: str | None
+    endpoint: str | None
+    namespace: str
+    parent_id: str | None
+
+    @classmethod
+    def read(cls) -> "LineageSettings":
+        """Those in this process's environment; empty ones are not set."""
+        env = Env(prefix="OPENLINEAGE_")
+        return cls(
+            url=env.str("URL", "") or None,
+            endpoint=env.str("ENDPOINT", "") or None,
+            namespace=env.str("NAMESPACE", "") or "default",
+            parent_id=env.str("PARENT_ID", "") or None,
+        )
 
 
 @dataclass(frozen=True)
@@ -43,6 +66,11 @@ class Settings:
     pushgateway_timeout_seconds: int
     log_level: str
     log_format: str | None
+
+    @property
+    def definition(self) -> TableDefinition:
+        """The table that is loaded, and where to."""
+        return TableDefinition(source=self.source_table, target=self.target_table)
 
     @classmethod
     def read(cls) -> "Settings":

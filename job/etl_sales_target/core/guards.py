@@ -37,14 +37,13 @@ def warnings(plan: Plan, repeated_ids: int) -> Iterator[str]:
         yield f"{repeated_ids} rows repeat the id of another row."
     for column in ("id", "product_id", "target_year", "target_month"):
         nulls = sum(
-            content.totals.rows - content.totals.non_null[column]
-            for content in plan.source.values()
+            digest.totals.rows - digest.totals.non_null[column] for digest in plan.source.values()
         )
         if nulls:
             yield f"{nulls} rows have no {column}."
     odd = [
-        (period, content.totals.rows)
-        for period, content in plan.source.items()
+        (period, digest.totals.rows)
+        for period, digest in plan.source.items()
         if period.year is not None and period.month is not None and not period.is_calendar_month
     ]
     if odd:

@@ -1,23 +1,7 @@
-"""The values that the steps hand to each other. No I/O, no database."""
+"""Periods: the parts into which a table is divided, a year and month each."""
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-
-# One row as both drivers carry it: each NUMBER as its exact decimal text.
-Row = tuple[str | None, ...]
-Batch = list[Row]
-
-
-@dataclass(frozen=True)
-class TableName:
-    """A table's schema (in Oracle: owner) and name, in lower case: both databases fold it."""
-
-    schema: str
-    name: str
-
-    def __str__(self) -> str:
-        return f"{self.schema}.{self.name}"
 
 
 @dataclass(frozen=True)
@@ -39,7 +23,7 @@ class Period:
 
     @property
     def is_calendar_month(self) -> bool:
-        """Whether the month is one of 1 to 12, and the year is there."""
+        """Whether the month is one of 1 to 12, and the year is not NULL."""
         return self.year is not None and self.month in range(1, 13)
 
 
@@ -63,34 +47,3 @@ class MonthRange:
             return False
         first, last = (tuple(map(Decimal, month)) for month in (self.first, self.last))
         return first <= (period.year, period.month) <= last
-
-
-@dataclass(frozen=True)
-class ControlTotals:
-    """What the proof compares in one period: rows, and each column's non-null count and sum."""
-
-    rows: int
-    non_null: Mapping[str, int]
-    sums: Mapping[str, Decimal | None]
-
-
-def total_rows(control_totals: Iterable[ControlTotals]) -> int:
-    """The rows of all these periods."""
-    return sum(each.rows for each in control_totals)
-
-
-@dataclass(frozen=True)
-class PeriodDigest:
-    """What the source's snapshot holds in one period; equal digests mean equal rows."""
-
-    totals: ControlTotals
-    digest: str
-
-
-@dataclass(frozen=True)
-class LoadedPeriod:
-    """What the last load of one period left in the target, and by which digest version."""
-
-    rows: int
-    digest: str
-    digest_version: str

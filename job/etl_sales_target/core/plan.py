@@ -5,14 +5,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from etl_sales_target.core.periods import (
-    ControlTotals,
-    LoadedPeriod,
-    MonthRange,
-    Period,
-    PeriodDigest,
-    total_rows,
-)
+from etl_sales_target.core.control_totals import ControlTotals, total_rows
+from etl_sales_target.core.digest import PeriodDigest
+from etl_sales_target.core.periods import MonthRange, Period
+
+
+class Mode(StrEnum):
+    """What somebody asked for."""
+
+    RUN = "run"  # the periods that differ
+    FULL = "full"  # every period
+    BACKFILL = "backfill"  # the periods of some months
 
 
 class PeriodStatus(StrEnum):
@@ -28,12 +31,25 @@ class PeriodStatus(StrEnum):
 
 @dataclass(frozen=True)
 class LoadRequest:
-    """What somebody asked for. `months` None: all periods. `force`: equal ones as well."""
+    """What somebody asked for. `months` is set for a backfill alone."""
 
-    mode: str
+    mode: Mode
     months: MonthRange | None = None
-    force: bool = False
     allow_shrink: bool = False
+
+    @property
+    def is_forced(self) -> bool:
+        """Whether periods are reloaded that did not change."""
+        return self.mode is not Mode.RUN
+
+
+@dataclass(frozen=True)
+class LoadedPeriod:
+    """What the last load of one period left in the target, and its digest in the source then."""
+
+    rows: int
+    digest: str
+    digest_version: str
 
 
 @dataclass(frozen=True)
@@ -50,7 +66,7 @@ class PeriodPlan:
 class Plan:
     """What a run is going to do.
 
-    `source` holds each period's content in the snapshot, `target_rows` and `loaded_rows` the rows
+    `source` holds each period's digest in the snapshot, `target_rows` and `loaded_rows` the rows
     of each period that stand in the target and that the last load left there.
     """
 
@@ -80,7 +96,7 @@ class Plan:
     @property
     def rows_source(self) -> int:
         """The rows of the whole source."""
-        return total_rows(content.totals for content in self.source.values())
+        return total_rows(digest.totals for digest in self.source.values())
 
     @property
     def rows_to_delete(self) -> int:
@@ -97,15 +113,14 @@ class Plan:
         """The rows of the target when the plan is done."""
         return sum(self.target_rows.values()) - self.rows_to_delete + self.rows_to_copy
 
-    def contents(self) -> dict[Period, PeriodDigest | None]:
-        """What the source holds of each reloaded period; None: it is gone."""
+    def digests(self) -> dict[Period, PeriodDigest | None]:
+        """The digest of each reloaded period; None where the source no longer has the period."""
         return {entry.period: self.source.get(entry.period) for entry in self.reloads}
 
     def expected(self) -> dict[Period, ControlTotals | None]:
-        """What the target must hold of each reloaded period; None: nothing."""
+        """The control totals that the target must have of each reloaded period; None: no rows."""
         return {
-            period: content.totals if content else None
-            for period, content in self.contents().items()
+            period: digest.totals if digest else None for period, digest in self.digests().items()
         }
 
 
@@ -116,14 +131,14 @@ def make_plan(
     loaded_periods: Mapping[Period, LoadedPeriod],
     digest_version: str,
 ) -> Plan:
-    """Compares each period's digest with its loaded."""
+    """Compares each period's digest with the loaded period on record."""
 
     def entry(period: Period) -> PeriodPlan:
-        content, rows = source.get(period), target_rows.get(period, 0)
-        status = _status(content, loaded_periods.get(period), rows, digest_version)
-        if status is PeriodStatus.UNCHANGED and request.force:
+        digest, rows = source.get(period), target_rows.get(period, 0)
+        status = _status(digest, loaded_periods.get(period), rows, digest_version)
+        if status is PeriodStatus.UNCHANGED and request.is_forced:
             status = PeriodStatus.FORCED
-        return PeriodPlan(period, status, rows, content.totals.rows if content else 0)
+        return PeriodPlan(period, status, rows, digest.totals.rows if digest else 0)
 
     known = _chronological(source.keys() | target_rows.keys() | loaded_periods.keys())
     return Plan(
@@ -137,13 +152,13 @@ def make_plan(
 
 
 def _status(
-    content: PeriodDigest | None, loaded: LoadedPeriod | None, rows: int, digest_version: str
+    digest: PeriodDigest | None, loaded: LoadedPeriod | None, rows: int, digest_version: str
 ) -> PeriodStatus:
-    if content is None:
+    if digest is None:
         return PeriodStatus.REMOVED
     if loaded is None or loaded.digest_version != digest_version:
         return PeriodStatus.NEW
-    if loaded.digest != content.digest or loaded.rows != content.totals.rows:
+    if loaded.digest != digest.digest or loaded.rows != digest.totals.rows:
         return PeriodStatus.CHANGED
     return PeriodStatus.UNCHANGED if loaded.rows == rows else PeriodStatus.DRIFTED
 

@@ -1,11 +1,14 @@
 """Reconciliation: what the source says of each period is what the target says of it."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Decimal, localcontext
+from typing import Any
 
+from etl_sales_target.core.control_totals import ControlTotals
+from etl_sales_target.core.copy_format import Batch
 from etl_sales_target.core.errors import DataError, Reason
-from etl_sales_target.core.periods import Batch, ControlTotals, Period
+from etl_sales_target.core.periods import Period
 
 _SHOWN = 5
 
@@ -15,7 +18,7 @@ _ORACLE_DIGITS = 38
 
 @dataclass(frozen=True)
 class Mismatch:
-    """One name of one period that differs. `expected` is the source's."""
+    """One control total of one period that differs. `expected` is the source's."""
 
     period: Period
     name: str
@@ -24,6 +27,35 @@ class Mismatch:
 
     def __str__(self) -> str:
         return f"{self.period} {self.name}: expected {self.expected}, found {self.actual}"
+
+
+@dataclass(frozen=True)
+class RowDifference:
+    """Rows that one side has and the other has not: how many, and the first twenty."""
+
+    count: int = 0
+    rows: Sequence[Sequence[Any]] = ()
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What `verify` found. The differences are None where only control totals were compared."""
+
+    periods: int
+    rows: int
+    mismatches: Sequence[Mismatch]
+    only_in_source: RowDifference | None = None
+    only_in_target: RowDifference | None = None
+
+    @property
+    def is_equal(self) -> bool:
+        """Whether no difference was found."""
+        differences = (self.only_in_source, self.only_in_target)
+        return not self.mismatches and not any(each and each.count for each in differences)
+
+
+class VerifyError(DataError):
+    """Source and target are not equal."""
 
 
 class ReconciliationError(DataError):

@@ -1,21 +1,37 @@
-"""The report of a run: one JSON document for the log, the ledger, XCom and `--report`.
+"""What a run did: its attempts as they go, and the report of how it ended.
 
-docs/report.schema.json describes it.
+docs/report.schema.json describes the report as JSON.
 """
 
 import dataclasses
 import datetime
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
 from etl_sales_target import __version__
 from etl_sales_target.core.errors import JobError
-from etl_sales_target.core.plan import Plan
-from etl_sales_target.runtime import logs, memory
+from etl_sales_target.core.plan import Mode, Plan
 
 # Enough to see what happened, little enough for XCom and a log line.
 _LISTED_PERIODS = 100
+
+
+class Phase(StrEnum):
+    """The steps of the pipeline, in order."""
+
+    CONNECT = "connect"
+    LOCK = "lock"
+    CHECK = "check"
+    DIGEST = "digest"
+    PLAN = "plan"
+    COPY = "copy"
+    RECONCILE = "reconcile"
+    COMMIT = "commit"
+    VACUUM = "vacuum"
 
 
 class Outcome(StrEnum):
@@ -27,101 +43,103 @@ class Outcome(StrEnum):
     ABANDONED = "abandoned"  # killed: a later run found it unfinished
 
 
-@dataclass
-class Report:
-    """What a run did: filled in as the run goes, so that a failed run has one too.
-
-    Times are UTC, durations seconds; `periods` counts periods by state, `reloaded` lists the first
-    hundred that were reloaded, `earlier_runs` counts the ledger's other runs by outcome. None is
-    what the run did not get to know.
-    """
+@dataclass(frozen=True)
+class RunIdentity:
+    """Which run it is. `started_at` is UTC."""
 
     run_id: str
-    mode: str
+    mode: Mode
     triggered_by: str
     source: str
     target: str
     started_at: datetime.datetime
-    version: str = __version__
-    outcome: Outcome = Outcome.RUNNING
-    finished_at: datetime.datetime | None = None
-    phase: str = "connect"
-    snapshot: datetime.datetime | None = None
-    periods: dict[str, int] = field(default_factory=dict)
-    reloaded: list[dict[str, Any]] = field(default_factory=list)
-    rows_source: int | None = None
-    rows_target: int | None = None
-    rows_deleted: int = 0
-    rows_copied: int = 0
-    rows_per_second: int = 0
-    warnings: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Attempt:
+    """What one attempt of a run has found and done so far; a failed one has it as well.
+
+    Times are UTC; None is what the attempt did not get to know.
+    """
+
+    phase: Phase = Phase.CONNECT
+    phase_seconds: dict[Phase, float] = field(default_factory=dict)
     abandoned_runs: list[str] = field(default_factory=list)
     earlier_runs: dict[str, int] | None = None
-    retries: int = 0
+    snapshot: datetime.datetime | None = None
+    plan: Plan | None = None
+    rows_deleted: int = 0
+    rows_copied: int = 0
+    warnings: list[str] = field(default_factory=list)
+    ended_at: datetime.datetime | None = None
+    peak_memory_bytes: int = 0
     bytes_from_oracle: int | None = None
     bytes_to_postgres: int = 0
-    peak_memory_bytes: int = 0
-    memory_limit_bytes: int | None = field(default_factory=memory.limit_bytes)
-    seconds: float = 0.0
-    phase_seconds: dict[str, float] = field(default_factory=dict)
-    exit_code: int = 0
-    reason: str | None = None
-    error: str | None = None
-    error_code: str | None = None
-    remedy: str | None = None
 
-    def note_plan(self, plan: Plan) -> None:
-        """What is going to happen."""
-        self.periods = plan.statuses
-        self.rows_source = plan.rows_source
-        self.reloaded = [
-            {
-                "period": str(entry.period),
-                "status": entry.status.value,
-                "rows_deleted": entry.rows_to_delete,
-                "rows_copied": entry.rows_to_copy,
-            }
-            for entry in plan.reloads[:_LISTED_PERIODS]
-        ]
+    @contextmanager
+    def timed(self, phase: Phase) -> Iterator[None]:
+        """Makes this the current phase, and measures the block."""
+        self.phase = phase
+        start = time.monotonic()
+        try:
+            yield
+        finally:
+            self.phase_seconds[phase] = round(time.monotonic() - start, 3)
 
-    def restart(self) -> None:
-        """Forgets the last attempt, but not that there was one."""
-        fresh = Report(
-            run_id=self.run_id,
-            mode=self.mode,
-            triggered_by=self.triggered_by,
-            source=self.source,
-            target=self.target,
-            started_at=self.started_at,
-            retries=self.retries + 1,
-        )
-        vars(self).update(vars(fresh))
+    def end(self, *, peak_memory_bytes: int) -> None:
+        """Notes when the attempt was about to commit, or failed, and its memory until then."""
+        self.ended_at = datetime.datetime.now(datetime.UTC)
+        self.peak_memory_bytes = peak_memory_bytes
 
-    def succeed(self) -> None:
-        """The last word of a run that is about to commit, or is found to have committed."""
-        self._finish(Outcome.SUCCEEDED)
-        self.exit_code = 0
-        self.reason = self.error = self.error_code = self.remedy = None
+    @property
+    def rows_per_second(self) -> int:
+        """How fast the rows were copied, the deletion of the old ones included."""
+        seconds = self.phase_seconds.get(Phase.COPY)
+        return round(self.rows_copied / seconds) if seconds else 0
 
-    def fail(self, error: BaseException) -> None:
-        """The last word of a run that could not load."""
-        self._finish(Outcome.FAILED)
-        known = error if isinstance(error, JobError) else JobError(type(error).__name__)
-        self.exit_code, self.reason = known.exit_code, known.reason.value
-        self.error = logs.redact(known.message)
-        self.error_code = known.code
-        self.remedy = logs.redact(known.remedy)
 
-    def _finish(self, outcome: Outcome) -> None:
-        self.outcome = outcome
-        self.finished_at = datetime.datetime.now(datetime.UTC)
-        self.peak_memory_bytes = memory.peak_bytes()
-        self.stop_clock()
+@dataclass(frozen=True)
+class Report:
+    """A run as it is delivered: one JSON document for the log, the ledger, XCom and `--report`.
 
-    def stop_clock(self) -> None:
-        """The run's duration is what has passed until now."""
-        now = datetime.datetime.now(datetime.UTC)
-        self.seconds = round((now - self.started_at).total_seconds(), 3)
+    Times are UTC, durations seconds; `periods` counts periods by status, `reloaded` lists the
+    first hundred that were reloaded, `earlier_runs` counts the ledger's other runs by outcome.
+    None is what the run did not get to know.
+    """
+
+    run_id: str
+    mode: Mode
+    triggered_by: str
+    source: str
+    target: str
+    started_at: datetime.datetime
+    version: str
+    outcome: Outcome
+    finished_at: datetime.datetime | None
+    phase: Phase
+    snapshot: datetime.datetime | None
+    periods: dict[str, int]
+    reloaded: list[dict[str, Any]]
+    rows_source: int | None
+    rows_target: int | None
+    rows_deleted: int
+    rows_copied: int
+    rows_per_second: int
+    warnings: list[str]
+    abandoned_runs: list[str]
+    earlier_runs: dict[str, int] | None
+    retries: int
+    bytes_from_oracle: int | None
+    bytes_to_postgres: int
+    peak_memory_bytes: int
+    memory_limit_bytes: int | None
+    seconds: float
+    phase_seconds: dict[Phase, float]
+    exit_code: int
+    reason: str | None
+    error: str | None
+    error_code: str | None
+    remedy: str | None
 
     def summary(self) -> dict[str, Any]:
         """The report in a log line's length: what is known, without the list of periods."""
@@ -138,3 +156,59 @@ class Report:
             key: value.isoformat() if isinstance(value, datetime.datetime) else value
             for key, value in dataclasses.asdict(self).items()
         }
+
+
+def make_report(
+    run: RunIdentity,
+    attempt: Attempt,
+    *,
+    outcome: Outcome,
+    now: datetime.datetime,
+    retries: int,
+    memory_limit_bytes: int | None,
+    error: JobError | None = None,
+) -> Report:
+    """The report of a run that this attempt decided, and that failed by `error`."""
+    plan = attempt.plan
+    return Report(
+        **vars(run),
+        version=__version__,
+        outcome=outcome,
+        finished_at=attempt.ended_at,
+        phase=attempt.phase,
+        snapshot=attempt.snapshot,
+        periods=plan.statuses if plan else {},
+        reloaded=_reloaded(plan) if plan else [],
+        rows_source=plan.rows_source if plan else None,
+        rows_target=plan.rows_after if plan and outcome is Outcome.SUCCEEDED else None,
+        rows_deleted=attempt.rows_deleted,
+        rows_copied=attempt.rows_copied,
+        rows_per_second=attempt.rows_per_second,
+        warnings=attempt.warnings,
+        abandoned_runs=attempt.abandoned_runs,
+        earlier_runs=attempt.earlier_runs,
+        retries=retries,
+        bytes_from_oracle=attempt.bytes_from_oracle,
+        bytes_to_postgres=attempt.bytes_to_postgres,
+        peak_memory_bytes=attempt.peak_memory_bytes,
+        memory_limit_bytes=memory_limit_bytes,
+        seconds=round((now - run.started_at).total_seconds(), 3),
+        phase_seconds=attempt.phase_seconds,
+        exit_code=error.exit_code if error else 0,
+        reason=error.reason.value if error else None,
+        error=error.message if error else None,
+        error_code=error.code if error else None,
+        remedy=error.remedy if error else None,
+    )
+
+
+def _reloaded(plan: Plan) -> list[dict[str, Any]]:
+    return [
+        {
+            "period": str(entry.period),
+            "status": entry.status.value,
+            "rows_deleted": entry.rows_to_delete,
+            "rows_copied": entry.rows_to_copy,
+        }
+        for entry in plan.reloads[:_LISTED_PERIODS]
+    ]

@@ -5,9 +5,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from etl_sales_target.config.airflow_connection import OracleParameters
-from etl_sales_target.config.settings import Settings
 from etl_sales_target.core.errors import NotFoundError
+from etl_sales_target.oracle.parameters import OracleParameters
 
 _LIBRARY = "libclntsh.so"
 
@@ -21,11 +20,11 @@ class DriverMode:
     reason: str
 
 
-def choose_mode(settings: Settings, parameters: OracleParameters) -> DriverMode:
+def choose_mode(oracle_mode: str, client_dir: Path, parameters: OracleParameters) -> DriverMode:
     """ETL_ORACLE_MODE decides; at `auto` the connection's thick_mode, then what is installed."""
-    client_dir = Path(parameters.thick_mode_lib_dir or settings.oracle_client_dir)
-    if settings.oracle_mode != "auto":
-        thick, reason = settings.oracle_mode == "thick", f"ETL_ORACLE_MODE={settings.oracle_mode}"
+    client_dir = Path(parameters.thick_mode_lib_dir or client_dir)
+    if oracle_mode != "auto":
+        thick, reason = oracle_mode == "thick", f"ETL_ORACLE_MODE={oracle_mode}"
     elif parameters.thick_mode is not None:
         thick, reason = parameters.thick_mode, "the connection's thick_mode"
     else:

@@ -1,4 +1,4 @@
-"""The ledger: a row a run, and a loaded_period a period, in two tables beside the target.
+"""The ledger: a row for each run and for each loaded period, in two tables beside the target.
 
 The tables below are the one description of the layout. It only ever grows: a table or column that
 is missing is added on the next run, so a newer job upgrades the layout of an older one.
@@ -28,9 +28,12 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.schema import CreateColumn, CreateSchema, CreateTable
 
-from etl_sales_target.core.periods import LoadedPeriod, Period, PeriodDigest, TableName
+from etl_sales_target.core.digest import PeriodDigest
+from etl_sales_target.core.names import TableName
+from etl_sales_target.core.periods import Period
+from etl_sales_target.core.plan import LoadedPeriod
 from etl_sales_target.core.result import Outcome, Report
-from etl_sales_target.postgres.session import Postgres
+from etl_sales_target.postgres.session import PostgresSession
 
 RUNS = "etl_sales_target_runs"
 PERIODS = "etl_sales_target_periods"
@@ -102,39 +105,39 @@ def describe(schema: str) -> tuple[Table, Table]:
 class Ledger:
     """The ledger of one target, in an open session."""
 
-    def __init__(self, postgres: Postgres, target: TableName) -> None:
-        self._postgres = postgres
+    def __init__(self, session: PostgresSession, target: TableName) -> None:
+        self._session = session
         self._target = str(target)
         self._schema = target.schema
         self._runs, self._periods = describe(target.schema)
 
     def exists(self) -> bool:
         """Whether both tables are there."""
-        return all(map(self._postgres.column_types, (self._runs, self._periods)))
+        return all(map(self._session.column_types, (self._runs, self._periods)))
 
     def check(self) -> None:
         """Raises NotAllowedError where this user may not write the ledger."""
-        self._postgres.require(self._runs, "SELECT", "INSERT", "UPDATE")
-        self._postgres.require(self._periods, "SELECT", "INSERT", "DELETE")
+        self._session.require(self._runs, "SELECT", "INSERT", "UPDATE")
+        self._session.require(self._periods, "SELECT", "INSERT", "DELETE")
 
     def create_missing(self) -> list[str]:
         """Makes the schema, tables and columns that are missing; returns their names."""
         if not self._missing():
             return []
         # Two first runs at once would stumble over each other, IF NOT EXISTS or not.
-        self._postgres.execute(_LOCK_LAYOUT)
+        self._session.execute(_LOCK_LAYOUT)
         missing = self._missing()
         for statement in missing.values():
-            self._postgres.execute(statement)
+            self._session.execute(statement)
         return list(missing)
 
     def _missing(self) -> dict[str, Executable]:
         """What the layout lacks, by name, each with the statement that makes it."""
         missing: dict[str, Executable] = {}
-        if not self._postgres.execute(_HAS_SCHEMA, name=self._schema).scalar():
+        if not self._session.execute(_HAS_SCHEMA, name=self._schema).scalar():
             missing[self._schema] = CreateSchema(self._schema)
         for table in (self._runs, self._periods):
-            columns = self._postgres.column_types(table)
+            columns = self._session.column_types(table)
             if not columns:
                 missing[str(table)] = CreateTable(table)
                 continue
@@ -144,25 +147,25 @@ class Ledger:
         return missing
 
     def _add_column(self, table: Table, column: Column[Any]) -> Executable:
-        definition = self._postgres.sql_of(CreateColumn(column))
-        return text(f"ALTER TABLE {self._postgres.name_of(table)} ADD COLUMN {definition}")
+        definition = self._session.sql_of(CreateColumn(column))
+        return text(f"ALTER TABLE {self._session.name_of(table)} ADD COLUMN {definition}")
 
     def open(self, report: Report) -> None:
         """Notes that the run has begun; once more for its next attempt changes nothing."""
-        values = self._values(report)
-        self._postgres.execute(insert(self._runs).values(values).on_conflict_do_nothing())
+        values = self._row(report)
+        self._session.execute(insert(self._runs).values(values).on_conflict_do_nothing())
 
     def outcome(self, run_id: str) -> str | None:
         """The outcome that stands in the ledger for this run."""
         found = select(self._runs.c.outcome).where(self._runs.c.run_id == run_id)
-        return self._postgres.execute(found).scalar()
+        return self._session.execute(found).scalar()
 
     def close(self, report: Report) -> bool:
         """Writes how the run ended. False where it had already ended."""
         statement = update(self._runs).where(
             self._runs.c.run_id == report.run_id, self._runs.c.outcome == Outcome.RUNNING
         )
-        return bool(self._postgres.execute(statement.values(self._values(report))).rowcount)
+        return bool(self._session.execute(statement.values(self._row(report))).rowcount)
 
     def close_abandoned(self, run_id: str) -> list[str]:
         """Marks earlier runs that ended without a word, killed or out of memory.
@@ -180,7 +183,7 @@ class Ledger:
             .values(outcome=Outcome.ABANDONED, finished_at=func.now())
             .returning(self._runs.c.run_id)
         )
-        return list(self._postgres.execute(statement).scalars())
+        return list(self._session.execute(statement).scalars())
 
     def earlier_runs(self, run_id: str) -> dict[str, int]:
         """How many other runs of this target ended in which way."""
@@ -194,7 +197,7 @@ class Ledger:
             )
             .group_by(runs.c.outcome)
         )
-        return dict(self._postgres.execute(statement).all())  # type: ignore[arg-type]
+        return dict(self._session.execute(statement).all())  # type: ignore[arg-type]
 
     def loaded_periods(self) -> dict[Period, LoadedPeriod]:
         """What the last loads left in the target, by period."""
@@ -207,39 +210,39 @@ class Ledger:
             Period(row.target_year, row.target_month): LoadedPeriod(
                 row.row_count, row.digest, row.digest_version
             )
-            for row in self._postgres.execute(found)
+            for row in self._session.execute(found)
         }
 
     def write_loaded_periods(
-        self, contents: Mapping[Period, PeriodDigest | None], digest_version: str, run_id: str
+        self, digests: Mapping[Period, PeriodDigest | None], digest_version: str, run_id: str
     ) -> None:
         """Replaces what is on record of these periods; None: the period was removed."""
         table = self._periods
-        self._postgres.execute(
+        self._session.execute(
             delete(table).where(
                 table.c.target_table == self._target,
-                table.c.period.in_([str(period) for period in contents]),
+                table.c.period.in_([str(period) for period in digests]),
             )
         )
         rows = [
-            self._loaded_period(period, content, digest_version, run_id)
-            for period, content in contents.items()
-            if content
+            self._loaded_period(period, found, digest_version, run_id)
+            for period, found in digests.items()
+            if found
         ]
         if rows:
-            self._postgres.execute(insert(table), rows)
+            self._session.execute(insert(table), rows)
 
     def _loaded_period(
-        self, period: Period, content: PeriodDigest, digest_version: str, run_id: str
+        self, period: Period, found: PeriodDigest, digest_version: str, run_id: str
     ) -> dict[str, Any]:
-        sums = content.totals.sums
+        sums = found.totals.sums
         return {
             "target_table": self._target,
             "period": str(period),
             "target_year": period.year,
             "target_month": period.month,
-            "row_count": content.totals.rows,
-            "digest": content.digest,
+            "row_count": found.totals.rows,
+            "digest": found.digest,
             "digest_version": digest_version,
             "sums": {name: None if n is None else f"{n:f}" for name, n in sums.items()},
             "run_id": run_id,
@@ -255,17 +258,30 @@ class Ledger:
             .order_by(runs.c.started_at.desc())
             .limit(number)
         )
-        return self._postgres.execute(statement).all()
+        return self._session.execute(statement).all()
 
-    def _values(self, report: Report) -> dict[str, Any]:
-        """The report as a row: a column for each field of that name, and the whole as JSON."""
-        values = {
-            **vars(report),
-            **{f"periods_{state}": count for state, count in report.periods.items()},
+    def _row(self, report: Report) -> dict[str, Any]:
+        periods = {f"periods_{status}": count for status, count in report.periods.items()}
+        return {
+            "run_id": report.run_id,
             "target_table": self._target,
             "source_table": report.source,
+            "mode": report.mode.value,
+            "triggered_by": report.triggered_by,
+            "started_at": report.started_at,
+            "finished_at": report.finished_at,
+            "outcome": report.outcome.value,
+            "phase": report.phase.value,
+            "error_code": report.error_code,
+            "error": report.error,
+            "exit_code": report.exit_code,
+            "snapshot": report.snapshot,
+            "rows_source": report.rows_source,
+            "rows_target": report.rows_target,
+            "rows_deleted": report.rows_deleted,
+            "rows_copied": report.rows_copied,
+            **periods,
+            "retries": report.retries,
+            "seconds": report.seconds,
             "report": report.as_json(),
-        }
-        return {
-            column.name: values[column.name] for column in self._runs.c if column.name in values
         }

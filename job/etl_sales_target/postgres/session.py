@@ -1,13 +1,12 @@
-"""The connection to PostgreSQL: one session, its errors by the job's names, COPY and VACUUM.
+"""A session of PostgreSQL: its settings, its transactions, COPY and VACUUM.
 
-The only module that knows psycopg.
+Only this package imports psycopg.
 """
 
 import contextlib
 import json
 import os
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Self
 
 import psycopg
@@ -17,13 +16,13 @@ from psycopg.conninfo import make_conninfo
 from psycopg.copy import LibpqWriter
 from psycopg.errors import _WaitTimeout
 from sqlalchemy import ClauseElement, CursorResult, Executable, Table, create_engine, text
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
-from etl_sales_target.config.settings import Settings
-from etl_sales_target.core import failure_classes as classification
-from etl_sales_target.core.errors import ConfigurationError, JobError, NotAllowedError
-from etl_sales_target.core.periods import Batch
+from etl_sales_target.core import copy_format
+from etl_sales_target.core.copy_format import Batch
+from etl_sales_target.core.errors import ConfigurationError, NotAllowedError
+from etl_sales_target.postgres.errors import translated
 
 log = structlog.get_logger()
 
@@ -39,12 +38,6 @@ _KEEPALIVE = {
 # How soon a signal is seen while the server works.
 _WAKE_UP_SECONDS = 0.1
 
-# A TLS connection that was refused: not one that was cut, which also speaks of SSL.
-_TLS_REFUSED = re.compile(
-    r"certificate|does not support SSL|SSL error: (?!unexpected eof)|SSL (encryption|off)",
-    re.IGNORECASE,
-)
-
 # What other sessions see of this one is cut at 63 bytes by PostgreSQL.
 _NAME_BYTES = 63
 
@@ -56,11 +49,6 @@ _END_LOST_SESSIONS = text("""
      WHERE application_name = current_setting('application_name')
        AND usename = current_user AND pid <> pg_backend_pid()
 """)
-
-# Classes of SQLSTATE whose messages quote rows: data, integrity, what a trigger raises.
-_QUOTES_ROWS = {"22", "23", "P0"}
-_QUOTED_VALUE = re.compile(r'(?<=[:e]) "[^"]*"(?=$| is out of range)')
-_COPIED_LINE = re.compile(r"(COPY [^\n]*?, line \d+(?:, column \w+)?): [^\n]*")
 
 _COLUMN_TYPES = text("""
     SELECT attname, format_type(atttypid, atttypmod)
@@ -90,31 +78,37 @@ _SET_UP_TRANSACTION = text("""
 """)
 
 
-class Postgres:
+class PostgresSession:
     """An open session. A context manager: leaving it closes, and rolls back what is not committed.
 
     Raises JobErrors alone: NotAllowedError, NotFoundError, TemporaryError, ConfigurationError.
     """
 
     def __init__(
-        self, parameters: Mapping[str, str | int], settings: Settings, run_id: str
+        self,
+        parameters: Mapping[str, str | int],
+        *,
+        run_id: str,
+        connect_timeout_seconds: int,
+        call_timeout_seconds: int,
+        lock_timeout_seconds: int,
     ) -> None:
         self._transaction_settings = json.dumps(
-            {"lock_timeout": f"{settings.lock_timeout_seconds}s", **_TRANSACTION_SETTINGS}
+            {"lock_timeout": f"{lock_timeout_seconds}s", **_TRANSACTION_SETTINGS}
         )
         self.bytes_sent = 0
         arguments = {
-            "connect_timeout": settings.connect_timeout_seconds,
+            "connect_timeout": connect_timeout_seconds,
             **_KEEPALIVE,
             **parameters,
             "application_name": session_name(run_id),
         }
         engine = create_engine(
             "postgresql+psycopg://",
-            creator=lambda: _connect(arguments, settings.call_timeout_seconds),
+            creator=lambda: _connect(arguments, call_timeout_seconds),
             poolclass=NullPool,
         )
-        with _errors("connect to the target"):
+        with translated("connect to the target"):
             self._connection = engine.connect()
         self._dialect = engine.dialect
         self._preparer = engine.dialect.identifier_preparer
@@ -159,7 +153,7 @@ class Postgres:
     ) -> CursorResult[Any]:
         """One statement, with parameters or, for many rows at once, with `rows`."""
         log.debug("target_statement", sql=str(statement))
-        with _errors("use the target"):
+        with translated("use the target"):
             result: CursorResult[Any] = self._connection.execute(statement, rows or parameters)
             return result
 
@@ -191,33 +185,32 @@ class Postgres:
                 remedy=f"GRANT {', '.join(missing)} ON {name} TO its user.",
             )
 
-    def copy(self, table: Table, batches: Iterable[Batch], on_batch: Callable[[int], None]) -> int:
+    def copy(self, table: Table, batches: Iterable[Batch]) -> int:
         """Appends the batches with one COPY; returns the rows sent.
 
-        `on_batch` is told the rows of each batch once it is sent. An error that the batches'
-        iterator raises comes out as itself, and the server discards what it was sent.
+        An error that the batches' iterator raises comes out as itself, and the server discards
+        what it was sent.
         """
         rows = 0
         columns = ", ".join(map(self._preparer.format_column, table.columns))
         statement = f"COPY {self.name_of(table)} ({columns}) FROM STDIN"
-        with _errors(f"copy rows to {table}"), self._driver.cursor() as cursor:
+        with translated(f"copy rows to {table}"), self._driver.cursor() as cursor:
             writer = _CountingWriter(cursor)
             with cursor.copy(statement.encode(), writer=writer) as copy:
                 for batch in batches:
-                    copy.write(_copy_text(batch))
+                    copy.write(copy_format.encode(batch))
                     rows += len(batch)
-                    on_batch(len(batch))
             self.bytes_sent += writer.bytes_written
         return rows
 
     def commit(self) -> None:
         """Makes the transaction's changes visible, all of them at one moment."""
-        with _errors("commit"):
+        with translated("commit"):
             self._connection.commit()
 
     def rollback(self) -> None:
         """Forgets the transaction's changes."""
-        with _errors("roll back"):
+        with translated("roll back"):
             self._connection.rollback()
 
     def analyze(self, table: Table) -> None:
@@ -229,7 +222,7 @@ class Postgres:
 
         TRUNCATE false: shortening the file would take a lock that readers feel.
         """
-        with _errors(f"vacuum {table}"):
+        with translated(f"vacuum {table}"):
             self._driver.autocommit = True
             statement = f"VACUUM (TRUNCATE false) {self.name_of(table)}"
             self._driver.execute(statement.encode())
@@ -256,24 +249,6 @@ class _Connection(psycopg.Connection[Any]):
                 f"the server did not answer within {self.call_timeout_seconds} s "
                 "(ETL_CALL_TIMEOUT_SECONDS)"
             ) from error
-
-
-def _copy_text(batch: Batch) -> str:
-    """The rows in COPY's text format, in which numbers need no escapes.
-
-    A loop that runs in C takes a sixth of the time of psycopg's row by row. It stops at a row with
-    a NULL, which cannot be joined, and goes on behind it.
-    """
-    lines: list[str] = []
-    joined = map("\t".join, batch)  # type: ignore[arg-type]
-    while len(lines) < len(batch):
-        try:
-            lines.extend(joined)
-        except TypeError:
-            row = batch[len(lines)]
-            lines.append("\t".join([r"\N" if value is None else value for value in row]))
-    lines.append("")
-    return "\n".join(lines)
 
 
 class _CountingWriter(LibpqWriter):
@@ -313,49 +288,3 @@ def _connect(
         ) from error
     connection.call_timeout_seconds = call_timeout_seconds
     return connection
-
-
-@contextlib.contextmanager
-def _errors(doing: str) -> Iterator[None]:
-    """Gives the driver's errors the job's names; `doing` completes "could not ..."."""
-    try:
-        yield
-    except DBAPIError as error:
-        if not isinstance(error.orig, psycopg.Error):
-            raise
-        raise _translate(error.orig, doing) from error.orig
-    except psycopg.Error as error:
-        raise _translate(error, doing) from error
-
-
-def _translate(error: psycopg.Error, doing: str) -> JobError:
-    # The stack trace in the log shows the driver's error too.
-    error.args = (_without_values(error),)
-    said = str(error).removesuffix(".")
-    code = error.sqlstate or classification.sqlstate_of_connection_failure(said)
-    kind = classification.postgres(code)
-    if _TLS_REFUSED.search(said):
-        kind = classification.TLS
-    message = f"PostgreSQL: could not {doing}: {said}."
-    # The base class itself is libpq's word for an answer that is no PostgreSQL.
-    if kind is None and (
-        isinstance(error, psycopg.OperationalError) or type(error) is psycopg.DatabaseError
-    ):
-        kind = classification.UNREACHABLE
-    if kind is None:
-        return JobError(message, code=code)
-    return kind.error(message, code=code, remedy=kind.remedy)
-
-
-def _without_values(error: psycopg.Error) -> str:
-    """What the server said in one line, but not the row that it quotes."""
-    said = error.diag
-    if said.message_primary is None:
-        return " ".join(str(error).split())
-    parts = {"": said.message_primary, "HINT: ": said.message_hint, "CONTEXT: ": said.context}
-    if (error.sqlstate or "")[:2] in _QUOTES_ROWS:
-        parts[""] = _QUOTED_VALUE.sub("", said.message_primary)
-    else:
-        parts["DETAIL: "] = said.message_detail
-    text = " ".join(f"{label}{part}" for label, part in parts.items() if part)
-    return " ".join(_COPIED_LINE.sub(r"\1", text).split())

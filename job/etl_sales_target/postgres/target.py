@@ -1,14 +1,18 @@
 """The target table: made where it is missing, checked, locked, counted, replaced by periods."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from sqlalchemy import delete, func, select, text
 from sqlalchemy.schema import CreateTable
 
-from etl_sales_target.core import statements as tables
+from etl_sales_target.core import control_totals, statements
+from etl_sales_target.core.columns import COLUMNS
+from etl_sales_target.core.control_totals import ControlTotals
+from etl_sales_target.core.copy_format import Batch
 from etl_sales_target.core.errors import LockedError, NotFoundError, TemporaryError
-from etl_sales_target.core.periods import Batch, ControlTotals, Period, TableName
-from etl_sales_target.postgres.session import Postgres
+from etl_sales_target.core.names import TableName
+from etl_sales_target.core.periods import Period
+from etl_sales_target.postgres.session import PostgresSession
 
 _TRY_LOCK = text("SELECT pg_try_advisory_xact_lock(hashtextextended(:name, 0))")
 
@@ -24,12 +28,12 @@ _LOCK_HOLDER = text("""
 
 
 class Target:
-    """The table `ETL_TARGET_TABLE`, in the transaction of an open session."""
+    """A table of PostgreSQL, in the transaction of an open session."""
 
-    def __init__(self, postgres: Postgres, name: TableName) -> None:
-        self._postgres = postgres
+    def __init__(self, session: PostgresSession, name: TableName) -> None:
+        self._session = session
         self._name = name
-        self.table = tables.describe(name)
+        self.table = statements.describe(name)
 
     def lock(self) -> None:
         """Makes this run the only one until its transaction ends; readers do not feel it.
@@ -37,9 +41,9 @@ class Target:
         Raises LockedError, with the holder's name, where another run is loading.
         """
         name = f"etl-sales-target:{self._name}"
-        if self._postgres.execute(_TRY_LOCK, name=name).scalar():
+        if self._session.execute(_TRY_LOCK, name=name).scalar():
             return
-        holder = self._postgres.execute(_LOCK_HOLDER, name=name).first()
+        holder = self._session.execute(_LOCK_HOLDER, name=name).first()
         if holder and holder.is_this_run:
             raise TemporaryError(
                 f"A lost session of this run still holds the lock of {self._name}.",
@@ -58,19 +62,19 @@ class Target:
         """Makes the table where it is missing; returns whether it did."""
         if self.exists():
             return False
-        self._postgres.execute(CreateTable(self.table))
+        self._session.execute(CreateTable(self.table))
         return True
 
     def exists(self) -> bool:
         """Whether the table is there."""
-        return bool(self._postgres.column_types(self.table))
+        return bool(self._session.column_types(self.table))
 
     def check(self) -> None:
         """Raises NotFoundError or NotAllowedError where the table cannot hold the source's rows."""
-        types = self._postgres.column_types(self.table)
+        types = self._session.column_types(self.table)
         if not types:
             raise NotFoundError(f"The target {self._name} is not there.", remedy="`run` makes it.")
-        for column in tables.COLUMNS:
+        for column in COLUMNS:
             if types.get(column) != "numeric":
                 raise NotFoundError(
                     f"Column {column} of {self._name} is {types.get(column, 'not there')}, "
@@ -79,40 +83,40 @@ class Target:
                     "precision; anything else would lose digits.",
                     column=column,
                 )
-        self._postgres.require(self.table, "SELECT", "INSERT", "DELETE")
+        self._session.require(self.table, "SELECT", "INSERT", "DELETE")
 
     def lock_table(self) -> None:
         """Keeps other writers out until the end of the transaction; readers go on."""
-        name = self._postgres.name_of(self.table)
-        self._postgres.execute(text(f"LOCK TABLE {name} IN SHARE ROW EXCLUSIVE MODE"))
+        name = self._session.name_of(self.table)
+        self._session.execute(text(f"LOCK TABLE {name} IN SHARE ROW EXCLUSIVE MODE"))
 
     def counts(self) -> dict[Period, int]:
         """Each period's rows."""
-        return tables.read_counts(self._postgres.execute(tables.counts(self.table)))
+        return statements.read_counts(self._session.execute(statements.counts(self.table)))
 
     def count(self) -> int:
         """The rows of the whole table."""
         statement = select(func.count()).select_from(self.table)
-        return int(self._postgres.execute(statement).scalar_one())
+        return int(self._session.execute(statement).scalar_one())
 
     def analyze(self) -> None:
         """Tells the planner how few periods there are: else it sorts all rows to add them up."""
-        self._postgres.analyze(self.table)
+        self._session.analyze(self.table)
 
     def control_totals(
         self, periods: Sequence[Period] | None = None
     ) -> Mapping[Period, ControlTotals]:
         """The rows, non-null counts and sums of these periods (None: of all)."""
-        statement = tables.control_totals(self.table, periods)
-        return tables.read_control_totals(self._postgres.execute(statement))
+        statement = control_totals.statement(self.table, periods)
+        return control_totals.read(self._session.execute(statement))
 
     def delete(self, periods: Sequence[Period] | None) -> int:
         """Deletes all rows of these periods (None: of the table); returns how many."""
         statement = delete(self.table)
         if periods is not None:
-            statement = statement.where(tables.in_periods(self.table, periods))
-        return self._postgres.execute(statement).rowcount
+            statement = statement.where(statements.in_periods(self.table, periods))
+        return self._session.execute(statement).rowcount
 
-    def copy(self, batches: Iterable[Batch], on_batch: Callable[[int], None]) -> int:
-        """Appends the batches; returns the rows sent. `on_batch` is told the rows of each."""
-        return self._postgres.copy(self.table, batches, on_batch)
+    def copy(self, batches: Iterable[Batch]) -> int:
+        """Appends the batches; returns the rows sent."""
+        return self._session.copy(self.table, batches)

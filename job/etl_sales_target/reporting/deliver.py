@@ -1,17 +1,21 @@
-"""What a run leaves when it has ended: its report in files, its metrics on the Pushgateway.
+"""Delivers a finished run's report: to a file or standard output, to XCom, to the Pushgateway.
 
-Nothing here changes how the run ended: what cannot be left is a warning in the log.
+Nothing here changes how the run ended: what cannot be delivered is a warning in the log.
 """
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
 
-from etl_sales_target.config.settings import Settings
 from etl_sales_target.core.errors import JobError
 from etl_sales_target.core.result import Report
+
+if TYPE_CHECKING:
+    from etl_sales_target.reporting.pushgateway import Pushgateway
 
 log = structlog.get_logger()
 
@@ -22,8 +26,8 @@ _XCOM_FOLDER = Path("/airflow/xcom")
 _XCOM_FILE = "return.json"
 
 
-def deliver(report: Report, settings: Settings, file: Path | None) -> None:
-    """The report to `file` (or STDOUT) and XCom, the metrics to the gateway."""
+def write(report: Report, file: Path | None) -> None:
+    """The report to `file` (or STDOUT), and to XCom where Airflow asks for it."""
     text = json.dumps(report.as_json(), ensure_ascii=False)
     if file == STDOUT:
         sys.stdout.write(f"{text}\n")
@@ -31,7 +35,6 @@ def deliver(report: Report, settings: Settings, file: Path | None) -> None:
         _write(file, f"{text}\n")
     if _XCOM_FOLDER.is_dir():
         _write(_XCOM_FOLDER / _XCOM_FILE, text)
-    _push(report, settings)
 
 
 def _write(file: Path, text: str) -> None:
@@ -41,17 +44,12 @@ def _write(file: Path, text: str) -> None:
         log.warning("report_not_written", file=str(file), error=str(error.strerror))
 
 
-def _push(report: Report, settings: Settings) -> None:
-    if not settings.pushgateway_url:
-        return
-    # Here, not at the top: nothing of it is needed until the run has ended.
-    from etl_sales_target.reporting.metrics import ReportCollector  # noqa: PLC0415
-    from etl_sales_target.reporting.pushgateway import Pushgateway  # noqa: PLC0415
-
+def push(report: Report, find_pushgateway: Callable[[], "Pushgateway | None"]) -> None:
+    """The run's metrics to the Pushgateway, where there is one."""
     try:
-        gateway = Pushgateway.read(settings)
+        gateway = find_pushgateway()
         if gateway:
-            gateway.push(ReportCollector(report))
+            gateway.push(report)
             log.info("metrics_pushed", url=gateway.url)
     except JobError as error:
         log.warning(

@@ -1,14 +1,11 @@
 """The OpenLineage events of a run: START, then COMPLETE or FAIL, with both datasets.
 
 Names follow OpenLineage's naming convention, so that other tools' events of the same tables meet
-these. The only module that imports the client library's model at its top: see `lineage`.
+these.
 """
 
-import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from openlineage.client.event_v2 import (
     InputDataset,
@@ -35,26 +32,17 @@ from openlineage.client.facet_v2 import (
 from openlineage.client.uuid import generate_static_uuid
 
 from etl_sales_target import __version__
-from etl_sales_target.core.periods import TableName
+from etl_sales_target.core.columns import COLUMNS
+from etl_sales_target.core.definitions import TableDefinition
 from etl_sales_target.core.result import Outcome, Report
-from etl_sales_target.core.statements import COLUMNS
 
 # Not the DAG's id: the task in Airflow is a job of its own, and the parent of this one.
 _JOB = "etl-sales-target"
 _PRODUCER = f"urn:etl-sales-target:{__version__}"
 
-# As Airflow's macro lineage_parent_id writes it: namespace/job/run.
-_PARENT = "OPENLINEAGE_PARENT_ID"
-
 _STATES = {Outcome.RUNNING: RunState.START, Outcome.SUCCEEDED: RunState.COMPLETE}
 
-_ORACLE_PORT, _POSTGRES_PORT = "1521", "5432"
-_DESCRIPTOR_PART = re.compile(
-    r"\(\s*(HOST|PORT|SERVICE_NAME|SID)\s*=\s*([^()\s]+)\s*\)", re.IGNORECASE
-)
-_EASY_CONNECT = re.compile(
-    r"(?:\w+://)?(?P<host>[^:/?]+)(?::(?P<port>\d+))?(?:/(?P<service>[^:/?]*))?.*"
-)
+_POSTGRES_PORT = "5432"
 
 
 @dataclass(frozen=True)
@@ -64,33 +52,37 @@ class Datasets:
     source: tuple[str, str]
     target: tuple[str, str]
 
-    @classmethod
-    def of(
-        cls,
-        source: TableName,
-        target: TableName,
-        oracle: Mapping[str, Any],
-        postgres: Mapping[str, Any],
-    ) -> "Datasets":
-        """Those of these tables, behind these arguments of the two drivers."""
-        host, port, service = oracle_address(str(oracle.get("dsn", "")))
-        target_host = postgres.get("host") or postgres.get("hostaddr")
-        target_port = postgres.get("port", _POSTGRES_PORT)
-        database = postgres.get("dbname") or postgres.get("user")
-        return cls(
-            source=(f"oracle://{host}:{port}", f"{service}.{source}".upper()),
-            target=(f"postgres://{target_host}:{target_port}", f"{database}.{target}"),
-        )
+
+def datasets(
+    definition: TableDefinition,
+    *,
+    source_host: str,
+    source_port: int,
+    source_service: str,
+    target: Mapping[str, str | int],
+) -> Datasets:
+    """Both tables behind these addresses; `target` has libpq's keywords."""
+    host = target.get("host") or target.get("hostaddr")
+    port = target.get("port", _POSTGRES_PORT)
+    database = target.get("dbname") or target.get("user")
+    return Datasets(
+        source=(
+            f"oracle://{source_host}:{source_port}",
+            f"{source_service}.{definition.source}".upper(),
+        ),
+        target=(f"postgres://{host}:{port}", f"{database}.{definition.target}"),
+    )
 
 
-def event(report: Report, datasets: Datasets) -> RunEvent:
+def event(
+    report: Report, datasets: Datasets, *, namespace: str, parent: str | None = None
+) -> RunEvent:
     """The event of a run that is where this report says."""
-    namespace = os.environ.get("OPENLINEAGE_NAMESPACE") or "default"
     run_id = str(generate_static_uuid(report.started_at, report.run_id.encode()))
     return RunEvent(
         eventType=_STATES.get(report.outcome, RunState.FAIL),
         eventTime=(report.finished_at or report.started_at).isoformat(),
-        run=Run(run_id, facets=_run_facets(report)),
+        run=Run(run_id, facets=_run_facets(report, parent)),
         job=Job(namespace, _JOB, facets=_job_facets()),
         inputs=[_source(report, datasets)],
         outputs=[_target(report, datasets)],
@@ -121,20 +113,6 @@ def _target(report: Report, datasets: Datasets) -> OutputDataset:
         )
     facets = {"schema": _schema("NUMERIC"), "columnLineage": _columns(*datasets.source)}
     return OutputDataset(*datasets.target, facets=facets, outputFacets=statistics)
-
-
-def oracle_address(dsn: str) -> tuple[str, str, str]:
-    """Host, port and service (or SID) in a connect string; of an alias, the alias alone."""
-    if dsn.lstrip().startswith("("):
-        parts: dict[str, str] = {}
-        for name, value in _DESCRIPTOR_PART.findall(dsn):
-            parts.setdefault(name.upper(), value)
-        service = parts.get("SERVICE_NAME") or parts.get("SID", "")
-        return parts.get("HOST", ""), parts.get("PORT", _ORACLE_PORT), service
-    match = _EASY_CONNECT.fullmatch(dsn)
-    if not match:
-        return dsn, _ORACLE_PORT, ""
-    return match["host"], match["port"] or _ORACLE_PORT, match["service"] or match["host"]
 
 
 def _schema(column_type: str) -> schema_dataset.SchemaDatasetFacet:
@@ -168,7 +146,7 @@ def _job_facets() -> dict[str, JobFacet]:
     }
 
 
-def _run_facets(report: Report) -> dict[str, RunFacet]:
+def _run_facets(report: Report, parent: str | None) -> dict[str, RunFacet]:
     facets: dict[str, RunFacet] = {
         "processing_engine": processing_engine_run.ProcessingEngineRunFacet(
             version=report.version, name=_JOB
@@ -178,7 +156,7 @@ def _run_facets(report: Report) -> dict[str, RunFacet]:
         facets["errorMessage"] = error_message_run.ErrorMessageRunFacet(
             message=f"{report.reason}: {report.error}", programmingLanguage="PYTHON"
         )
-    namespace, _, rest = os.environ.get(_PARENT, "").partition("/")
+    namespace, _, rest = (parent or "").partition("/")
     job, _, run = rest.rpartition("/")
     if job:
         facets["parent"] = parent_run.ParentRunFacet(

@@ -5,7 +5,8 @@ leaves the others. So what only a success pushes outlives every failure. docs/me
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -29,95 +30,114 @@ class ReportCollector(Collector):
             yield from _of_a_success(self._report)
 
 
-def _of_every_run(report: Report) -> Iterator[Metric]:
-    yield from _gauge(
+def _ended(report: Report) -> float | None:
+    return report.finished_at.timestamp() if report.finished_at else None
+
+
+# Name, help text, and what a run says of it; None: nothing, then the last known value stays.
+_Gauge = tuple[str, str, Callable[[Report], float | None]]
+
+_OF_EVERY_RUN: Sequence[_Gauge] = (
+    (
         "last_completion_timestamp_seconds",
         "When the last run ended, well or badly.",
-        _ended(report),
-    )
-    yield _gauges(
+        _ended,
+    ),
+    ("last_run_exit_code", "The last run's exit code.", lambda report: report.exit_code),
+    (
+        "last_run_duration_seconds",
+        "From the last run's start to its end.",
+        lambda report: report.seconds,
+    ),
+    (
+        "last_run_retries",
+        "How often the last run began again by itself after a passing failure.",
+        lambda report: report.retries,
+    ),
+    (
+        "last_run_abandoned_runs",
+        "Earlier runs, killed or out of memory, that the last run found unfinished.",
+        lambda report: len(report.abandoned_runs),
+    ),
+    (
+        "last_run_oracle_received_bytes",
+        "What the last run received from Oracle.",
+        lambda report: report.bytes_from_oracle,
+    ),
+    (
+        "last_run_postgres_sent_bytes",
+        "The rows that the last run sent to PostgreSQL.",
+        lambda report: report.bytes_to_postgres,
+    ),
+    (
+        "last_run_peak_memory_bytes",
+        "The most resident memory that the last run's process had.",
+        lambda report: report.peak_memory_bytes,
+    ),
+    (
+        "last_run_memory_limit_bytes",
+        "The memory limit of the last run's cgroup.",
+        lambda report: report.memory_limit_bytes,
+    ),
+    (
+        "source_rows",
+        "Rows of the source when a run last counted them.",
+        lambda report: report.rows_source,
+    ),
+)
+
+_OF_A_SUCCESS: Sequence[_Gauge] = (
+    ("last_success_timestamp_seconds", "When a run last succeeded.", _ended),
+    (
+        "last_success_warnings",
+        "Warnings of the last successful run on what the source holds.",
+        lambda report: len(report.warnings),
+    ),
+    (
+        "target_rows",
+        "Rows of the target when it was last loaded.",
+        lambda report: report.rows_target,
+    ),
+    (
+        "copy_rows_per_second",
+        "How fast the last run that copied rows copied them.",
+        lambda report: report.rows_per_second if report.rows_copied else None,
+    ),
+)
+
+
+def _of_every_run(report: Report) -> Iterator[Metric]:
+    yield from _gauges(_OF_EVERY_RUN, report)
+    yield _labelled(
         "last_run_outcome",
         "How the last run ended: 1 for succeeded, or for the reason of its failure.",
         "outcome",
         {each: each == (report.reason or report.outcome) for each in outcomes()},
     )
-    yield from _gauge("last_run_exit_code", "The last run's exit code.", report.exit_code)
     yield _info(report)
-    yield from _gauge(
-        "last_run_duration_seconds", "From the last run's start to its end.", report.seconds
-    )
-    yield _gauges(
+    yield _labelled(
         "last_run_phase_duration_seconds",
         "How long each phase took that the last run reached.",
         "phase",
         report.phase_seconds,
     )
-    yield from _gauge(
-        "last_run_retries",
-        "How often the last run began again by itself after a passing failure.",
-        report.retries,
-    )
-    yield from _gauge(
-        "last_run_abandoned_runs",
-        "Earlier runs, killed or out of memory, that the last run found unfinished.",
-        len(report.abandoned_runs),
-    )
-    yield from _gauge(
-        "last_run_oracle_received_bytes",
-        "What the last run received from Oracle.",
-        report.bytes_from_oracle,
-    )
-    yield from _gauge(
-        "last_run_postgres_sent_bytes",
-        "The rows that the last run sent to PostgreSQL.",
-        report.bytes_to_postgres,
-    )
-    yield from _gauge(
-        "last_run_peak_memory_bytes",
-        "The most resident memory that the last run's process had.",
-        report.peak_memory_bytes,
-    )
-    yield from _gauge(
-        "last_run_memory_limit_bytes",
-        "The memory limit of the last run's cgroup.",
-        report.memory_limit_bytes,
-    )
-    yield from _gauge(
-        "source_rows", "Rows of the source when a run last counted them.", report.rows_source
-    )
     yield from _runs(report)
 
 
 def _of_a_success(report: Report) -> Iterator[Metric]:
-    yield from _gauge(
-        "last_success_timestamp_seconds", "When a run last succeeded.", _ended(report)
-    )
-    yield _gauges(
+    yield from _gauges(_OF_A_SUCCESS, report)
+    yield _labelled(
         "last_success_rows",
         "Rows that the last successful run moved.",
         "operation",
         {"copied": report.rows_copied, "deleted": report.rows_deleted},
     )
-    yield _gauges(
+    yield _labelled(
         "last_success_periods",
-        "Periods that the last successful run looked at, by state.",
+        "Periods that the last successful run looked at, by status.",
         "status",
         report.periods,
     )
-    yield from _gauge(
-        "last_success_warnings",
-        "Warnings of the last successful run on what the source holds.",
-        len(report.warnings),
-    )
-    yield from _gauge(
-        "target_rows", "Rows of the target when it was last loaded.", report.rows_target
-    )
-    if report.rows_copied:
-        yield from _gauge(
-            "copy_rows_per_second",
-            "How fast the last run that copied rows copied them.",
-            report.rows_per_second,
-        )
 
 
 def _runs(report: Report) -> Iterator[Metric]:
@@ -138,20 +158,17 @@ def outcomes() -> list[str]:
     return [Outcome.SUCCEEDED.value, *(reason.value for reason in Reason)]
 
 
-def _ended(report: Report) -> float | None:
-    return report.finished_at.timestamp() if report.finished_at else None
+def _gauges(gauges: Iterable[_Gauge], report: Report) -> Iterator[Metric]:
+    for name, text, value_of in gauges:
+        value = value_of(report)
+        if value is not None:
+            yield GaugeMetricFamily(f"{PREFIX}_{name}", text, value=value)
 
 
-def _gauge(name: str, text: str, value: float | None) -> Iterator[Metric]:
-    """Nothing where there is no value: then the last known one stays."""
-    if value is not None:
-        yield GaugeMetricFamily(f"{PREFIX}_{name}", text, value=value)
-
-
-def _gauges(name: str, text: str, label: str, values: Mapping[str, float]) -> Metric:
+def _labelled(name: str, text: str, label: str, values: Mapping[Any, float]) -> Metric:
     family = GaugeMetricFamily(f"{PREFIX}_{name}", text, labels=[label])
     for key, value in values.items():
-        family.add_metric([key], value)
+        family.add_metric([str(key)], value)
     return family
 
 

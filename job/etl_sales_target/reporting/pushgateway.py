@@ -2,27 +2,25 @@
 
 import base64
 import http.client
-import os
 import ssl
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import tenacity
 from prometheus_client import CollectorRegistry, pushadd_to_gateway
-from prometheus_client.registry import Collector
 
-from etl_sales_target.config import airflow_connection as connections
-from etl_sales_target.config.settings import PUSHGATEWAY_PASSWORD, Settings
 from etl_sales_target.core.errors import (
     ConfigurationError,
     JobError,
     NotAllowedError,
     TemporaryError,
 )
+from etl_sales_target.core.result import Report
+from etl_sales_target.reporting.metrics import ReportCollector
 from etl_sales_target.runtime import logs
 
 # The group on the gateway. No label of the pod: each run replaces what the last one left.
@@ -42,27 +40,10 @@ class Pushgateway:
     password: str | None = field(default=None, repr=False)
     ca_file: Path | None = None
 
-    @classmethod
-    def read(cls, settings: Settings) -> Self | None:
-        """The one that the settings name. Raises ConfigurationError."""
-        if not settings.pushgateway_url:
-            return None
-        password = connections.load_secret(
-            PUSHGATEWAY_PASSWORD, os.environ, settings.connections_dir
-        )
-        logs.register_secrets([password])
-        return cls(
-            url=settings.pushgateway_url,
-            timeout_seconds=settings.pushgateway_timeout_seconds,
-            user=settings.pushgateway_user,
-            password=password,
-            ca_file=settings.pushgateway_ca_file,
-        )
-
-    def push(self, metrics: Collector) -> None:
-        """Replaces these families in the group; tries again, for a while, what is temporary."""
+    def push(self, report: Report) -> None:
+        """Replaces the report's families in the group; retries what is temporary for a while."""
         registry = CollectorRegistry()
-        registry.register(metrics)
+        registry.register(ReportCollector(report))
         for attempt in tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(TemporaryError),
             wait=tenacity.wait_fixed(_PAUSE_SECONDS),

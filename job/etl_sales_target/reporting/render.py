@@ -6,9 +6,9 @@ from typing import Any
 
 from tabulate import tabulate
 
-from etl_sales_target.commands.verify import RowDifference, Verification
-from etl_sales_target.core import statements as tables
+from etl_sales_target.core.columns import COLUMNS
 from etl_sales_target.core.plan import PeriodStatus, Plan
+from etl_sales_target.core.reconciliation import RowDifference, Verification
 
 _RUN_COLUMNS = {
     "started_at": "started (UTC)",
@@ -61,7 +61,7 @@ def verification(found: Verification) -> str:
 def _rows(side: str, difference: RowDifference) -> str:
     shown = len(difference.rows)
     first = f", the first {shown}" if shown < difference.count else ""
-    table = _table(difference.rows, tables.COLUMNS)
+    table = _table(difference.rows, COLUMNS)
     return f"{difference.count} rows only in the {side}{first}:\n{table}"
 
 

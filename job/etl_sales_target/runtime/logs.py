@@ -23,7 +23,7 @@ def configure(level: str = "INFO", log_format: str | None = None, **context: str
         structlog.processors.TimeStamper(fmt="iso" if as_json else "%H:%M:%S", utc=True),
         structlog.processors.format_exc_info,
         _redact_event,
-        *([_json()] if as_json else [_humanize, _text()]),
+        *([_without_shown_fields, _json()] if as_json else [_humanize, _text()]),
     ]
     global _shows_bars  # noqa: PLW0603 - the process has one log
     _shows_bars = not as_json and sys.stderr.isatty()
@@ -73,6 +73,16 @@ def redact(value: Any) -> Any:
     return text
 
 
+def shown(*fields: str) -> dict[str, tuple[str, ...]]:
+    """For a call of the log: on a terminal, the line has these of its fields alone."""
+    return {_SHOWN_FIELDS: fields}
+
+
+def _without_shown_fields(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    event.pop(_SHOWN_FIELDS, None)
+    return event
+
+
 def _json() -> Processor:
     return structlog.processors.JSONRenderer(ensure_ascii=False)
 
@@ -83,19 +93,14 @@ def _text() -> Processor:
     )
 
 
-# What a reader wants of the last line; the report has the rest.
-_IN_SHORT = {
-    "run_finished": (
-        "run_id", "outcome", "rows_source", "rows_target", "rows_deleted", "rows_copied",
-        "rows_per_second", "retries", "warnings", "seconds", "peak_memory_bytes",
-    )
-}  # fmt: skip
+# A line's fields for a reader of a terminal, where it has too many; JSON has them all.
+_SHOWN_FIELDS = "_shown_fields"
 _ALWAYS = ("event", "level", "timestamp")
 
 
 def _humanize(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """What fits on a terminal: the run's id on its first and last line, numbers easy to read."""
-    kept = _IN_SHORT.get(event["event"], tuple(event))
+    kept = event.pop(_SHOWN_FIELDS, tuple(event))
     if event["level"] == "info" and not event["event"].startswith("run_"):
         kept = tuple(key for key in kept if key != "run_id")
     return {

@@ -2,7 +2,8 @@
 
 import shutil
 import time
-from typing import Self
+from collections.abc import Iterable, Iterator, Sized
+from typing import TypeVar
 
 import structlog
 from tqdm import tqdm
@@ -14,10 +15,23 @@ log = structlog.get_logger()
 # Few enough that a log of an hour stays readable, many enough to see that it moves.
 _LOG_EVERY_SECONDS = 10.0
 
+B = TypeVar("B", bound=Sized)
 
-class Progress:
-    """Counts rows towards `total`. A context manager."""
 
+def track(batches: Iterable[B], *, total_rows: int) -> Iterator[B]:
+    """The same batches, with the progress towards `total_rows` shown as they are taken."""
+    progress = _Progress(total_rows)
+    try:
+        for batch in batches:
+            yield batch
+            # Asked for the next one: this one was sent.
+            progress.add(len(batch))
+    finally:
+        progress.close()
+    progress.log("copy_finished")
+
+
+class _Progress:
     def __init__(self, total: int) -> None:
         self._total = total
         self._rows = 0
@@ -35,21 +49,16 @@ class Progress:
             disable=not logs.shows_bars(),
         )
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_exc: object) -> None:
-        self._bar.close()
-        self._log("copy_finished")
-
     def add(self, rows: int) -> None:
-        """Notes a batch that was sent."""
         self._rows += rows
         self._bar.update(rows)
         if time.monotonic() - self._logged >= _LOG_EVERY_SECONDS and self._bar.disable:
-            self._log("copy_progress")
+            self.log("copy_progress")
 
-    def _log(self, event: str) -> None:
+    def close(self) -> None:
+        self._bar.close()
+
+    def log(self, event: str) -> None:
         self._logged = time.monotonic()
         seconds = self._logged - self._start
         rate = self._rows / seconds if seconds else 0

@@ -1,4 +1,4 @@
-"""Airflow's own way: GenericTransfer, from an OracleHook to a PostgresHook's `insert_rows`."""
+"""Airflow: GenericTransfer, from an OracleHook to a PostgresHook's `insert_rows`."""
 
 import json
 import os

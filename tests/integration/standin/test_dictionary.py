@@ -9,8 +9,8 @@ import sqlalchemy
 from sqlalchemy import MetaData, Table, create_engine, inspect
 from sqlalchemy.dialects.oracle import NUMBER
 
-from integration.standin.conftest import Behind
 from oracle_standin import OracleStandin
+from support.standin import Behind
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import oracledb
 import pytest
 
-from integration.standin.conftest import Behind, connect
 from oracle_standin import OracleStandin
+from support.standin import Behind, connect
 
 
 @pytest.fixture(scope="module", autouse=True)

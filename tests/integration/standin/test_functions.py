@@ -11,9 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from integration.conftest import ORACLE_TEST_CONN
-from integration.standin.conftest import numbers_as_text
-from unit.oracle_standin.test_codec import numbers
+from support.source_database import ORACLE_TEST_CONN
+from support.standin import numbers_as_text
+from support.strategies import numbers
 
 TM9 = "to_char({}, 'TM9', 'NLS_NUMERIC_CHARACTERS=''.,''')"
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from integration.standin.conftest import Behind, connect, numbers_as_text
 from oracle_standin import OracleStandin
-from unit.oracle_standin.test_codec import numbers
+from support.standin import Behind, connect, numbers_as_text
+from support.strategies import numbers
 
 Row = tuple[Decimal | None, ...]
 CORNERS = [
@@ -81,7 +81,7 @@ def test_what_postgresql_holds_arrives_digit_for_digit(cursor: oracledb.Cursor, 
 
 
 def test_bit_vectors_save_what_repeats(server: OracleStandin, behind: Behind, cursor):
-    """Proof that the switch switches: the same rows in far fewer bytes."""
+    """The switch switches: the same rows in far fewer bytes."""
     behind.execute("TRUNCATE apps.t", "INSERT INTO apps.t SELECT i, 123456789, 1, 2"
         " FROM generate_series(1, 2000) i")  # fmt: skip
     before = len(server._cache._entries)

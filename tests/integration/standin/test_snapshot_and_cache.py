@@ -8,15 +8,16 @@ import psycopg
 import pytest
 from sqlalchemy.dialects import oracle as oracle_dialect
 
-from etl_sales_target.core import statements as tables
-from etl_sales_target.core.periods import TableName
-from integration.standin.conftest import Behind, connect, numbers_as_text
+from etl_sales_target.core import digest, statements
+from etl_sales_target.core.columns import COLUMNS
+from etl_sales_target.core.names import TableName
 from oracle_standin import OracleStandin, groups
+from support.standin import Behind, connect, numbers_as_text
 
-COLUMNS = ", ".join(tables.COLUMNS)
-ROWS = f"select {COLUMNS} from t"
+NAMES = ", ".join(COLUMNS)
+ROWS = f"select {NAMES} from t"
 DIGESTS = str(
-    tables.digests(tables.describe(TableName("apps", "t"))).compile(
+    digest.statement(statements.describe(TableName("apps", "t"))).compile(
         dialect=oracle_dialect.dialect(), compile_kwargs={"literal_binds": True}
     )
 )
@@ -25,7 +26,7 @@ INSERT = "INSERT INTO apps.t SELECT i, i % 7, i % 12 + 1, 2024, i / 4.0 FROM gen
 
 @pytest.fixture(autouse=True)
 def _filled(behind: Behind, server: OracleStandin) -> None:
-    columns = ", ".join(f"{column} numeric" for column in tables.COLUMNS)
+    columns = ", ".join(f"{column} numeric" for column in COLUMNS)
     behind.execute(
         "DROP SCHEMA apps CASCADE",
         "CREATE SCHEMA apps",
@@ -216,7 +217,7 @@ def test_random_edits_are_all_seen(
             begin(session)
             asked = answers(session)
             assert asked == uncached(behind)
-            truth = behind.query(f"SELECT {COLUMNS} FROM apps.t")
+            truth = behind.query(f"SELECT {NAMES} FROM apps.t")
             assert asked[ROWS] == sorted(truth, key=str)
 
 
@@ -225,7 +226,7 @@ def test_a_snapshot_is_one_moment_in_the_middle_of_a_fetch(
 ):
     edits = iter(["DELETE FROM apps.t", INSERT.format("1, 3"), "UPDATE apps.t SET id = 0"])
     server.faults.before_fetch(lambda _: edit(behind, [next(edits, "SELECT 1")]))
-    before = sorted(behind.query(f"SELECT {COLUMNS} FROM apps.t"), key=str)
+    before = sorted(behind.query(f"SELECT {NAMES} FROM apps.t"), key=str)
     begin(connection)
     with connection.cursor() as cursor:
         cursor.arraysize = cursor.prefetchrows = 20

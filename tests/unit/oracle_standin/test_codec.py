@@ -1,6 +1,6 @@
 """The scalar encodings: against Oracle's published examples, their own inverses, and byte order.
 
-The real driver reads and writes the same encodings in tests/integration/test_standin_numbers.py.
+The real driver reads and writes the same encodings in tests/integration/standin/test_numbers.py.
 """
 
 import datetime as dt
@@ -27,15 +27,7 @@ from oracle_standin.codec import (
     universal,
 )
 from oracle_standin.errors import OraError
-
-
-@st.composite
-def numbers(draw: st.DrawFn, digits: int = 38, least: int = -130) -> Decimal:
-    """What a NUMBER holds exactly: up to 38 digits, from 1E-130 to below 1E126, and zero."""
-    text = draw(st.text("0123456789", min_size=1, max_size=digits)).lstrip("0") or "0"
-    leading = draw(st.integers(least + len(text) - 1, 125))
-    sign = draw(st.sampled_from(["", "-"]))
-    return Decimal(f"{sign}{text}E{leading - len(text) + 1}")
+from support.strategies import numbers
 
 
 def plain(number: Decimal) -> str:

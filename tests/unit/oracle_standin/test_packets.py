@@ -3,6 +3,8 @@
 import socket
 import struct
 import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import pytest
 from hypothesis import given
@@ -19,7 +21,23 @@ from oracle_standin.packets import (
     Packet,
     Reader,
 )
-from unit.oracle_standin.conftest import Wire
+
+
+@dataclass(frozen=True)
+class Wire:
+    """A pair of sockets: `client` is a plain one, `server` the stand-in's end."""
+
+    client: socket.socket
+    server: Channel
+
+
+@pytest.fixture
+def wire() -> Iterator[Wire]:
+    client, server = socket.socketpair()
+    with client, server:
+        client.settimeout(10)
+        server.settimeout(10)
+        yield Wire(client, Channel(server))
 
 
 def packet(body: bytes, kind: int = Packet.DATA, *, wide: bool = True) -> bytes:

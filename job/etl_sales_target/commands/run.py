@@ -1,0 +1,76 @@
+"""`run`: makes the target equal to the source."""
+
+import os
+from pathlib import Path
+
+import click
+
+from etl_sales_target import load, services
+from etl_sales_target.core import guards
+from etl_sales_target.core.plan import LoadRequest, Mode
+from etl_sales_target.reporting import render
+from etl_sales_target.run import Run
+from etl_sales_target.services import Services
+
+
+class ReportFile(click.Path):
+    """A file that can be written: found out before the run, not after it."""
+
+    def __init__(self) -> None:
+        super().__init__(dir_okay=False, writable=True, allow_dash=True, path_type=Path)
+
+    def convert(
+        self,
+        value: "str | os.PathLike[str]",
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> Path:
+        """Fails with a usage error where it cannot."""
+        file = Path(str(super().convert(value, param, ctx)))
+        if not os.access(file.parent, os.W_OK):
+            self.fail(f"The folder {file.parent} cannot be written.", param, ctx)
+        return file
+
+
+dry_run_option = click.option("--dry-run", is_flag=True, help="Print the plan; write nothing.")
+allow_shrink_option = click.option(
+    "--allow-shrink", is_flag=True, help="Load even if the source lost most of its rows."
+)
+report_option = click.option(
+    "--report",
+    "report_file",
+    type=ReportFile(),
+    metavar="FILE",
+    help="Write the run's report to FILE, as JSON; - is standard output.",
+)
+
+
+@click.command()
+@click.option("--full", is_flag=True, help="Reload every period, also those that did not change.")
+@dry_run_option
+@allow_shrink_option
+@report_option
+def run(*, full: bool, dry_run: bool, allow_shrink: bool, report_file: Path | None) -> None:
+    """Make the target equal to the source by reloading the periods that differ."""
+    request = LoadRequest(Mode.FULL if full else Mode.RUN, allow_shrink=allow_shrink)
+    execute(request, dry_run=dry_run, report_file=report_file)
+
+
+def execute(request: LoadRequest, *, dry_run: bool, report_file: Path | None) -> None:
+    """Loads what is asked for, or prints the plan."""
+    if dry_run and report_file:
+        raise click.UsageError("A dry run leaves no report.")
+    settings, run_id = services.begin()
+    if dry_run:
+        _print_plan(Services.read(settings, run_id), request)
+    else:
+        Run(settings, run_id, request).execute(report_file)
+
+
+def _print_plan(services: Services, request: LoadRequest) -> None:
+    settings = services.settings
+    with services.open_postgres() as session, services.open_source() as source:
+        plan = load.preview(session, source, settings.definition, request)
+    click.echo(render.plan(plan))
+    if not request.allow_shrink:
+        guards.check_shrink(plan, settings.max_shrink_percent)

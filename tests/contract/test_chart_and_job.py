@@ -1,0 +1,101 @@
+"""What chart and job both know, they know alike."""
+
+import json
+import tomllib
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import yaml
+
+from etl_sales_target.config.settings import (
+    OPENLINEAGE_API_KEY,
+    ORACLE_CONNECTION,
+    POSTGRES_CONNECTION,
+    PUSHGATEWAY_PASSWORD,
+    Settings,
+)
+from support.chart import CHART, CONNECTIONS, needs_helm, render
+from support.project import PROJECT
+
+Read = Callable[[dict[str, str]], dict[str, Any]]
+
+SETTINGS = {f"ETL_{name.upper()}" for name in Settings.__dataclass_fields__}
+
+# Whoever starts the pod says who; and a pod has no terminal whose presence could choose the form.
+LEFT_TO_THE_POD = {"triggered_by": "somebody", "log_format": "json"}
+
+# One other value for each setting, to see it arrive.
+OTHER = {
+    "ETL_CONNECTIONS_DIR": "/run/connections",
+    "ETL_SOURCE_TABLE": "SALES.TARGETS",
+    "ETL_TARGET_TABLE": "dwh.targets",
+    "ETL_BATCH_ROWS": 1_000_000,
+    "ETL_ORACLE_MODE": "thin",
+    "ETL_ORACLE_CLIENT_DIR": "/opt/client",
+    "ETL_CONNECT_TIMEOUT_SECONDS": 1,
+    "ETL_CALL_TIMEOUT_SECONDS": 86_400,
+    "ETL_LOCK_TIMEOUT_SECONDS": 2,
+    "ETL_RETRY_BUDGET_SECONDS": 0,
+    "ETL_MAX_SHRINK_PERCENT": 0,
+    "ETL_TRIGGERED_BY": "the chart",
+    "ETL_PUSHGATEWAY_URL": "http://pushgateway:9091",
+    "ETL_PUSHGATEWAY_USER": "pusher",
+    "ETL_PUSHGATEWAY_CA_FILE": "/ca.pem",
+    "ETL_PUSHGATEWAY_TIMEOUT_SECONDS": 1,
+    "ETL_LOG_LEVEL": "DEBUG",
+    "ETL_LOG_FORMAT": "text",
+}
+
+
+@pytest.fixture
+def read(monkeypatch: pytest.MonkeyPatch) -> Read:
+    """What the job makes of an environment."""
+
+    def settings(environ: dict[str, str]) -> dict[str, Any]:
+        with monkeypatch.context() as patch:
+            for name, value in environ.items():
+                patch.setenv(name, value)
+            return vars(Settings.read())
+
+    return settings
+
+
+def test_the_chart_has_every_setting_and_no_other():
+    assert yaml.safe_load((CHART / "values.yaml").read_text())["settings"].keys() == SETTINGS
+
+
+@needs_helm
+def test_the_charts_defaults_are_the_jobs(read: Read):
+    environ = render().one("ConfigMap")["data"]
+    assert read(environ) | LEFT_TO_THE_POD == read({}) | LEFT_TO_THE_POD
+
+
+@needs_helm
+def test_every_setting_arrives_in_the_job(read: Read):
+    assert OTHER.keys() == SETTINGS
+    defaults, changed = read({}), read(render({"settings": OTHER}).one("ConfigMap")["data"])
+    assert {name for name in defaults if defaults[name] == changed[name]} == set()
+
+
+@needs_helm
+def test_the_secrets_keys_are_what_the_job_reads():
+    keys = {ORACLE_CONNECTION, POSTGRES_CONNECTION, PUSHGATEWAY_PASSWORD, OPENLINEAGE_API_KEY}
+    secrets = {"pushgatewayPassword": "p", "openLineageApiKey": "k"}
+    manifests = render({"connections": {**CONNECTIONS, **secrets}})
+    assert manifests.one("Secret")["data"].keys() == keys
+    items = manifests.pod["spec"]["volumes"][0]["secret"]["items"]
+    assert {item["key"] for item in items} == {item["path"] for item in items} == keys
+
+
+def test_the_version_is_the_projects():
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
+    chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
+    assert chart["appVersion"] == project["version"]
+    assert chart["name"] == project["name"]
+
+
+def test_the_pattern_of_a_table_is_the_jobs():
+    schema = json.loads((CHART / "values.schema.json").read_text())
+    settings = schema["properties"]["settings"]["properties"]
+    assert settings["ETL_SOURCE_TABLE"] == settings["ETL_TARGET_TABLE"]

@@ -1,0 +1,23 @@
+"""The dashboard queries only metrics that docs/metrics.md describes."""
+
+import json
+import re
+
+from support.chart import needs_helm, render
+from support.documents import DOCS
+
+pytestmark = needs_helm
+
+
+def test_it_queries_only_what_is_documented_and_with_its_own_variable():
+    dashboard = render({"dashboard": {"enabled": True}}).all("ConfigMap")[-1]["data"]
+    documented = (DOCS / "metrics.md").read_text()
+    panels = json.loads(dashboard["etl-sales-target.json"])["panels"]
+
+    assert len({panel["id"] for panel in panels}) == len(panels)
+    for panel in panels:
+        assert panel["description"]
+        for target in panel["targets"]:
+            assert target["datasource"]["uid"] == "${datasource}"
+            for metric in re.findall(r"etl_sales_target_(\w+)", target["expr"]):
+                assert f"`{metric}`" in documented

@@ -1,0 +1,20 @@
+"""The ledger's tables are laid out as docs/ledger.md shows them."""
+
+import pytest
+from sqlalchemy import Table
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.schema import CreateTable
+
+from etl_sales_target.postgres import ledger
+from support.documents import DOCS
+
+
+@pytest.mark.parametrize("layout", ledger.describe("mb"), ids=str)
+def test_the_ledgers_layout_is_the_documented_one(layout: Table):
+    statement = str(CreateTable(layout).compile(dialect=postgresql.dialect()))
+
+    assert _squeezed(statement) in _squeezed((DOCS / "ledger.md").read_text())
+
+
+def _squeezed(text: str) -> str:
+    return " ".join(text.replace("\t", " ").split()).replace(" ,", ",")

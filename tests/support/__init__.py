@@ -1,0 +1,1 @@
+"""What the tests share: the job as a process, its databases, and what stands around them."""

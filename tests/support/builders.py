@@ -1,0 +1,40 @@
+"""Small values for the tests of the pure modules."""
+
+from decimal import Decimal
+
+from etl_sales_target.core.columns import COLUMNS
+from etl_sales_target.core.control_totals import ControlTotals
+from etl_sales_target.core.digest import PeriodDigest
+from etl_sales_target.core.periods import Period
+from etl_sales_target.core.plan import LoadedPeriod
+
+DIGEST_VERSION = "digest_version 1"
+
+
+def number(value: str | int | None) -> Decimal | None:
+    return None if value is None else Decimal(value)
+
+
+def period(year: str | int | None, month: str | int | None) -> Period:
+    return Period(number(year), number(month))
+
+
+def control_totals(
+    rows: int, *, nulls: dict[str, int] | None = None, **sums: str | int | None
+) -> ControlTotals:
+    """ControlTotals of this many rows: no NULLs but these, and all sums 0 but these."""
+    return ControlTotals(
+        rows=rows,
+        non_null={column: rows - (nulls or {}).get(column, 0) for column in COLUMNS},
+        sums={column: number(sums.get(column, 0)) for column in COLUMNS},
+    )
+
+
+def content(rows: int, digest: str = "1:2", *, nulls: dict[str, int] | None = None) -> PeriodDigest:
+    return PeriodDigest(control_totals(rows, nulls=nulls), digest)
+
+
+def loaded_period(
+    rows: int, digest: str = "1:2", digest_version: str = DIGEST_VERSION
+) -> LoadedPeriod:
+    return LoadedPeriod(rows, digest, digest_version)

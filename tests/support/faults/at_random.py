@@ -1,0 +1,94 @@
+"""One random fault in one random run, and what must hold after it."""
+
+import signal
+import time
+
+from support.faults.harness import IMPATIENT, LONGEST_SECONDS, FaultHarness
+from support.faults.proxy import CUTS, Direction, Proxy
+
+SIGNALS = [signal.SIGKILL, signal.SIGTERM, signal.SIGINT]
+COMMANDS = [
+    ("run",),
+    ("run", "--full"),
+    ("backfill", "--from", "2024-01", "--to", "2024-12"),
+]
+
+
+def kill_somewhere(harness: FaultHarness) -> str:
+    """One random kill of one random command; returns which, and what it had logged before."""
+    chosen = harness.random
+    arguments, number = chosen.choice(COMMANDS), chosen.choice(SIGNALS)
+    cold = chosen.random() < 0.1
+    longest = _seconds(harness, arguments, cold=cold)
+    harness.edit()
+    case = harness.case()
+    process = harness.start(*arguments, cold=cold)
+    time.sleep(chosen.uniform(0, longest * 1.1))
+    process.signal(number)
+    result = process.wait()
+
+    # Before the command has taken over its signals, they end it as they end any Python.
+    stopped = {-number} if number is signal.SIGKILL or not result.events else {143}
+    committed = case.ended(result, exit_codes=stopped | {0})
+    assert not (committed and result.exit_code == 143)
+    reached = [event["event"] for event in result.events if event["event"] != "run_failed"]
+    return f"{number.name} after {reached[-1] if reached else 'its start'}"
+
+
+def cut_somewhere(harness: FaultHarness, database: str, action: str) -> bool:
+    """One random cut in a random run; returns whether it was in time to do harm."""
+    chosen = harness.random
+    proxy, direction = harness.proxy_of(database), chosen.choice(list(Direction))
+    arguments = chosen.choice([("run",), ("run", "--full")])
+    usual = bytes_of_a_run(harness, proxy, arguments)
+    harness.edit()
+    case = harness.case()
+    cut = proxy.at_byte(chosen.randrange(usual[direction]), CUTS[action], direction)
+    result = harness.start(*arguments, **IMPATIENT).wait(LONGEST_SECONDS)
+
+    case.ended(
+        result,
+        exit_codes={75, 0} if result.exit_code == 0 or not cut.is_set() else {75},
+        reason="temporary" if result.exit_code else None,
+    )
+    return cut.is_set()
+
+
+def garble_somewhere(harness: FaultHarness, database: str) -> bool:
+    """One random bit of what a server says is turned over; returns whether it came to pass."""
+    chosen, proxy = harness.random, harness.proxy_of(database)
+    arguments = chosen.choice([("run",), ("run", "--full")])
+    usual = bytes_of_a_run(harness, proxy, arguments)
+    harness.edit()
+    case = harness.case()
+    garbled = proxy.garble(chosen.randrange(usual[Direction.DOWN]), 1 << chosen.randrange(8))
+    result = harness.start(*arguments, **IMPATIENT).wait(LONGEST_SECONDS)
+
+    # Whatever it was taken for: what is committed is right.
+    case.ended(result, exit_codes={0, 65, 69, 75, 77, 78, 70}, bug_is_allowed=True)
+    return garbled.is_set()
+
+
+def bytes_of_a_run(harness: FaultHarness, proxy: Proxy, arguments: tuple[str, ...]) -> dict:
+    """What passes undisturbed, in each direction."""
+    known: dict = vars(harness).setdefault("bytes", {})
+    key = (proxy, arguments)
+    if key not in known:
+        harness.edit()
+        harness.reset_faults()
+        assert harness.run(*arguments).exit_code == 0
+        known[key] = dict(proxy.passed)
+    harness.reset_faults()
+    return known[key]
+
+
+def _seconds(harness: FaultHarness, arguments: tuple[str, ...], *, cold: bool) -> float:
+    """How long the command takes undisturbed."""
+    known: dict = vars(harness).setdefault("seconds", {})
+    key = (arguments, cold)
+    if key not in known:
+        harness.edit()
+        process = harness.start(*arguments, cold=cold)
+        assert process.wait().exit_code == 0
+        known[key] = process.seconds
+    return known[key]

@@ -1,0 +1,35 @@
+"""The job's load in the test's own process: thousands of loads, without a start-up for each."""
+
+import os
+import signal
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from itertools import count
+from unittest import mock
+
+from etl_sales_target.config.settings import Settings
+from etl_sales_target.core.plan import LoadRequest, Mode
+from etl_sales_target.core.result import Report
+from etl_sales_target.run import Run
+from etl_sales_target.runtime import logs
+
+_numbers = count(1)
+
+
+def load(environ: Mapping[str, str], *, full: bool = False) -> Report:
+    """One `run`, by the same calls that the command makes."""
+    with mock.patch.dict(os.environ, environ), signals_as_they_are():
+        logs.configure("ERROR")
+        request = LoadRequest(Mode.FULL if full else Mode.RUN, allow_shrink=True)
+        return Run(Settings.read(), f"test-{next(_numbers)}", request).execute()
+
+
+@contextmanager
+def signals_as_they_are() -> Iterator[None]:
+    """The job handles signals to its process's end; the test's process lives on."""
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)

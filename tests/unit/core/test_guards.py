@@ -1,0 +1,72 @@
+"""Guards refuse a source that lost its rows; warnings name what is odd in it."""
+
+import pytest
+
+from etl_sales_target.core.guards import GuardError, check_shrink, warnings
+from etl_sales_target.core.plan import LoadRequest, Mode, Plan, make_plan
+from support.builders import DIGEST_VERSION, content, loaded_period, period
+
+HALF = 50
+
+
+def plan(source_rows: int, loaded_rows: int) -> Plan:
+    """A plan where this many rows are in the source, and were loaded last time."""
+    source = {period(2024, 1): content(source_rows)} if source_rows else {}
+    loaded_periods = {period(2023, 1): loaded_period(loaded_rows)} if loaded_rows else {}
+    return make_plan(LoadRequest(Mode.RUN), source, {}, loaded_periods, DIGEST_VERSION)
+
+
+@pytest.mark.parametrize("loaded", [0, 1, 1000])
+@pytest.mark.parametrize("max_shrink_percent", [0, 100])
+def test_an_empty_source_is_refused_whatever_shrinking_is_allowed(
+    loaded: int, max_shrink_percent: int
+):
+    with pytest.raises(GuardError, match="The source is empty") as e:
+        check_shrink(plan(0, loaded), max_shrink_percent)
+
+    assert e.value.exit_code == 65
+    assert "--allow-shrink" in e.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("rows", "loaded", "max_shrink_percent"),
+    [(499, 1000, HALF), (999, 1000, 0), (1, 1000, 99), (1, 3, HALF)],
+)
+def test_a_source_that_shrank_too_far_is_refused(rows: int, loaded: int, max_shrink_percent: int):
+    with pytest.raises(GuardError, match=f"from {loaded} to {rows} rows") as e:
+        check_shrink(plan(rows, loaded), max_shrink_percent)
+
+    assert f"allows {max_shrink_percent}" in e.value.message
+    assert e.value.fields["guard"] == "shrink"
+
+
+@pytest.mark.parametrize(
+    ("rows", "loaded", "max_shrink_percent"),
+    [(500, 1000, HALF), (1000, 1000, 0), (2000, 1000, 0), (1, 1000, 100), (1, 0, 0)],
+)
+def test_other_sources_pass(rows: int, loaded: int, max_shrink_percent: int):
+    check_shrink(plan(rows, loaded), max_shrink_percent)
+
+
+def test_no_warnings_for_a_source_without_oddities():
+    assert [*warnings(plan(10, 10), repeated_ids=0)] == []
+
+
+def test_warnings_count_the_rows_they_are_about():
+    source = {
+        period(2024, 1): content(10, nulls={"id": 2, "target_amount": 5}),
+        period(2024, 13): content(3, nulls={"id": 1}),
+        period(2024, 0): content(4),
+        period(None, None): content(6, nulls={"target_year": 6, "target_month": 6}),
+    }
+    found = [
+        *warnings(make_plan(LoadRequest(Mode.RUN), source, {}, {}, DIGEST_VERSION), repeated_ids=7)
+    ]
+
+    assert found == [
+        "7 rows repeat the id of another row.",
+        "3 rows have no id.",
+        "6 rows have no target_year.",
+        "6 rows have no target_month.",
+        "7 rows have a month outside 1-12: 0, 13.",
+    ]

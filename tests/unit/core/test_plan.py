@@ -1,0 +1,195 @@
+"""The plan: which periods are reloaded, and why."""
+
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from etl_sales_target.core.digest import PeriodDigest
+from etl_sales_target.core.periods import MonthRange, Period
+from etl_sales_target.core.plan import (
+    LoadedPeriod,
+    LoadRequest,
+    Mode,
+    PeriodStatus,
+    Plan,
+    make_plan,
+)
+from support.builders import DIGEST_VERSION, content, loaded_period, period
+
+JANUARY = period(2024, 1)
+RUN = LoadRequest(Mode.RUN)
+FULL = LoadRequest(Mode.FULL)
+
+
+def plan_of(
+    source: PeriodDigest | None,
+    target_rows: int | None,
+    loaded: LoadedPeriod | None,
+    request: LoadRequest = RUN,
+) -> Plan:
+    """The plan for one period; None: it is not there."""
+    return make_plan(
+        request,
+        *({} if each is None else {JANUARY: each} for each in (source, target_rows, loaded)),
+        DIGEST_VERSION,
+    )
+
+
+STATES = {
+    "never loaded": (content(3), None, None, PeriodStatus.NEW),
+    "there, but loaded by nobody we know": (content(3), 3, None, PeriodStatus.NEW),
+    "loaded by another digest_version": (
+        content(3),
+        3,
+        loaded_period(3, digest_version="old"),
+        PeriodStatus.NEW,
+    ),
+    "another digest": (content(3, "9:9"), 3, loaded_period(3), PeriodStatus.CHANGED),
+    "another number of rows": (content(4), 3, loaded_period(3), PeriodStatus.CHANGED),
+    "gone from the source": (None, 3, loaded_period(3), PeriodStatus.REMOVED),
+    "never in the source": (None, 3, None, PeriodStatus.REMOVED),
+    "gone from both": (None, None, loaded_period(3), PeriodStatus.REMOVED),
+    "rows added in the target": (content(3), 4, loaded_period(3), PeriodStatus.DRIFTED),
+    "all rows deleted in the target": (content(3), None, loaded_period(3), PeriodStatus.DRIFTED),
+    "equal": (content(3), 3, loaded_period(3), PeriodStatus.UNCHANGED),
+}
+
+
+@pytest.mark.parametrize("case", STATES)
+def test_the_state_of_a_period(case: str):
+    source, target_rows, loaded, state = STATES[case]
+    [entry] = plan_of(source, target_rows, loaded).entries
+
+    assert entry.status is state
+    assert entry.rows_to_delete == (target_rows or 0)
+    assert entry.rows_to_copy == (source.totals.rows if source else 0)
+
+
+@pytest.mark.parametrize("case", STATES)
+def test_a_forced_request_reloads_what_is_equal_as_well(case: str):
+    source, target_rows, loaded, state = STATES[case]
+    [entry] = plan_of(source, target_rows, loaded, FULL).reloads
+
+    assert entry.status is (PeriodStatus.FORCED if state is PeriodStatus.UNCHANGED else state)
+
+
+def test_nothing_to_do():
+    plan = plan_of(content(3), 3, loaded_period(3))
+
+    assert plan.reloads == []
+    assert plan.periods == []
+    assert (plan.rows_to_delete, plan.rows_to_copy) == (0, 0)
+    assert plan.digests() == {}
+    assert plan.rows_after == 3
+
+
+def test_nothing_anywhere():
+    assert make_plan(FULL, {}, {}, {}, DIGEST_VERSION).periods == []
+
+
+def test_a_backfill_sees_its_months_alone():
+    source = {period(2024, month): content(10) for month in (1, 2, 3, None, 13)}
+    plan = make_plan(
+        LoadRequest(Mode.BACKFILL, months=MonthRange((2024, 2), (2024, 3))),
+        source,
+        {},
+        {},
+        DIGEST_VERSION,
+    )
+
+    assert plan.periods == [period(2024, 2), period(2024, 3)]
+    assert plan.rows_to_copy == 20
+    assert plan.rows_source == 50
+
+
+def test_the_plan_in_numbers():
+    source = {period(2024, 1): content(10), period(2024, 2): content(20, "9:9")}
+    target_rows = {period(2024, 1): 10, period(2024, 2): 15, period(2023, 12): 7}
+    loaded_periods = {period(2024, 1): loaded_period(10), period(2024, 2): loaded_period(15)}
+    plan = make_plan(RUN, source, target_rows, loaded_periods, DIGEST_VERSION)
+
+    assert plan.periods == [period(2023, 12), period(2024, 2)]
+    assert plan.rows_source == 30
+    assert plan.rows_to_delete == 22
+    assert plan.rows_to_copy == 20
+    assert plan.rows_after == 30
+    assert {state: n for state, n in plan.statuses.items() if n} == {
+        "changed": 1, "removed": 1, "unchanged": 1,
+    }  # fmt: skip
+    assert plan.digests() == {
+        period(2023, 12): None,
+        period(2024, 2): source[period(2024, 2)],
+    }
+    assert plan.expected() == {
+        period(2023, 12): None,
+        period(2024, 2): source[period(2024, 2)].totals,
+    }
+    assert plan.loaded_rows == {period(2024, 1): 10, period(2024, 2): 15}
+
+
+def test_periods_are_none_where_they_are_all():
+    source = {period(2024, 1): content(1), period(None, None): content(2)}
+
+    assert make_plan(FULL, source, {}, {}, DIGEST_VERSION).periods is None
+    assert make_plan(FULL, source, {period(2023, 1): 5}, {}, DIGEST_VERSION).periods is None
+
+
+PERIODS = st.builds(Period, *[st.none() | st.integers(min_value=9, max_value=11).map(Decimal)] * 2)
+DIGESTS = st.sampled_from("ab")
+SIDES = st.tuples(
+    st.dictionaries(PERIODS, st.builds(content, st.integers(1, 3), DIGESTS)),
+    st.dictionaries(PERIODS, st.integers(1, 3)),
+    st.dictionaries(
+        PERIODS,
+        st.builds(
+            loaded_period,
+            st.integers(1, 3),
+            st.sampled_from("ab"),
+            st.sampled_from([DIGEST_VERSION, "old"]),
+        ),
+    ),
+)
+
+
+@given(SIDES, st.booleans())
+def test_any_plan_makes_the_target_equal_to_the_source(sides, force: bool):  # noqa: FBT001
+    source, target_rows, loaded_periods = sides
+    plan = make_plan(
+        LoadRequest(Mode.FULL if force else Mode.RUN),
+        source,
+        target_rows,
+        loaded_periods,
+        DIGEST_VERSION,
+    )
+
+    after = dict(target_rows)
+    for entry in plan.reloads:
+        assert after.pop(entry.period, 0) == entry.rows_to_delete
+        if entry.rows_to_copy:
+            after[entry.period] = entry.rows_to_copy
+    assert after == {each: found.totals.rows for each, found in source.items()}
+    assert plan.rows_after == sum(after.values()) == plan.rows_source
+
+
+@given(SIDES)
+def test_what_is_left_alone_has_a_receipt_for_just_what_is_there(sides):
+    source, target_rows, loaded_periods = sides
+    plan = make_plan(RUN, source, target_rows, loaded_periods, DIGEST_VERSION)
+
+    for entry in plan.entries:
+        if entry.status is PeriodStatus.UNCHANGED:
+            found, left = source[entry.period], loaded_periods[entry.period]
+            assert (left.digest, left.digest_version) == (found.digest, DIGEST_VERSION)
+            assert left.rows == found.totals.rows == target_rows[entry.period]
+
+
+@given(SIDES)
+def test_entries_stand_in_time(sides):
+    plan = make_plan(RUN, *sides, DIGEST_VERSION)
+
+    keys = [entry.period.sort_key for entry in plan.entries]
+    assert plan.periods in (None, [entry.period for entry in plan.reloads])
+    assert keys == sorted(set(keys))
+    assert sum(plan.statuses.values()) == len(plan.entries)
