@@ -1,7 +1,7 @@
 """What can go wrong, and the exit code of each kind (the numbers are those of sysexits.h).
 
 JobError                70  a bug; the base of all
-├── DataError           65  reconciliation, guard, or rows that the target refuses; nothing was committed
+├── DataError           65  reconciliation, guard, refused rows; nothing was committed
 ├── NotFoundError       69  something needed is not there: table, column, client library
 ├── TemporaryError      75  try again: network, busy, locked
 │   └── LockedError     75  another run is loading
