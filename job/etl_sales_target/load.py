@@ -188,6 +188,8 @@ def _plan(
     with attempt.timed(Phase.PLAN):
         if not dry_run:
             target.lock_table()
+            # Only now can nobody add any more.
+            target.refuse_hazards()
         # A load has made both; a dry run may come before the first load.
         return make_plan(
             request,
