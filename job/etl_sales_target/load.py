@@ -110,7 +110,7 @@ class Load:
 
     def _copy(self, source: Source, target: Target, plan: Plan) -> None:
         attempt = self.attempt
-        with attempt.timed(Phase.COPY), closing(source.batches(plan.periods)) as batches:
+        with attempt.timed(Phase.COPY), closing(source.batches(plan.periods_to_read)) as batches:
             attempt.rows_deleted = target.delete(plan.periods)
             expected = plan.rows_to_copy
             attempt.rows_copied = target.copy(
@@ -120,7 +120,7 @@ class Load:
     def _reconcile(self, source: Source, target: Target, plan: Plan) -> None:
         attempt = self.attempt
         with attempt.timed(Phase.RECONCILE):
-            target.analyze()
+            target.settle()
             totals = target.control_totals(plan.periods)
             # The control totals of all periods have counted the whole table already.
             rows_target = total_rows(totals.values()) if plan.periods is None else target.count()

@@ -82,7 +82,10 @@ class Run:
 
     def _load(self, services: Services) -> None:
         try:
-            for attempt in retrying.attempts(self._settings.retry_budget_seconds):
+            for attempt in retrying.attempts(
+                self._settings.retry_budget_seconds,
+                lambda seconds: self._note_pause(services, seconds),
+            ):
                 with attempt:
                     self._attempt(services, attempt.retry_state.attempt_number)
         except Exception as error:
@@ -109,6 +112,18 @@ class Run:
             )
             if not load.execute(session, services.open_source):
                 self._decisive = self._committed()
+
+    def _note_pause(self, services: Services, seconds: float) -> None:
+        """Tells other runs that this one, which has no session now, is not abandoned."""
+        if self._decisive.phase is Phase.CONNECT:
+            return
+        try:
+            with services.open_postgres() as session:
+                ledger = Ledger(session, services.settings.definition.target)
+                ledger.note_pause(self._identity.run_id, seconds)
+                session.commit()
+        except JobError as error:
+            log.warning("pause_not_recorded", error=str(error))
 
     def _has_committed(self, services: Services, error: Exception) -> bool:
         """Records the failure apart from the load, unless the load turns out to have committed."""

@@ -30,11 +30,11 @@ class TargetDatabase:
     def login_of(self, *grants: str) -> str:
         """The URL of a new ordinary user that has been granted this; `{role}` stands for it."""
         role = f"loader_{secrets.token_hex(4)}"
+        place = urlsplit(self.url)
         with psycopg.connect(self.url) as connection:
             connection.execute(f"CREATE ROLE {role} LOGIN PASSWORD 'of-the-loader'".encode())
             for grant in grants:
-                connection.execute(grant.format(role=role).encode())
-        place = urlsplit(self.url)
+                connection.execute(grant.format(role=role, database=place.path[1:]).encode())
         return urlunsplit(
             place._replace(netloc=f"{role}:of-the-loader@{place.netloc.rpartition('@')[2]}")
         )

@@ -101,7 +101,8 @@ def _check_target(session: PostgresSession, ledger: Ledger, target: Target) -> s
     ledger.create_missing()
     made = target.create_missing()
     target.check()
-    return "`run` will create it" if made else "columns and privileges fit"
+    fit = "`run` will create it" if made else "columns and privileges fit"
+    return "; ".join([fit, *target.warnings()])
 
 
 def _check_pushgateway(settings: Settings) -> str:

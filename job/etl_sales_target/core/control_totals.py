@@ -12,7 +12,7 @@ from etl_sales_target.core.periods import Period
 from etl_sales_target.core.statements import Numbers, by_period, only, read_number, read_period
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ControlTotals:
     """Of one period: its rows, and each column's non-null count and sum."""
 

@@ -20,7 +20,7 @@ _SEEDS = (1, 2)
 _ORA_HASH_BUCKETS = 4294967295
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class PeriodDigest:
     """What the source's snapshot holds in one period."""
 

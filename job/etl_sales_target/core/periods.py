@@ -4,9 +4,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Period:
-    """A year and month as they stand in the table: any NUMBER, or NULL."""
+    """A year and month as they stand in the table: any NUMBER, or NULL.
+
+    In the target they may be anything that NUMERIC holds, NaN and Infinity included.
+    """
 
     year: Decimal | None
     month: Decimal | None
@@ -15,16 +18,29 @@ class Period:
         """Readable and unique: 2024-01, NULL-NULL."""
         return f"{_text(self.year)}-{_text(self.month, width=2)}"
 
+    # By their text: NaN is not equal to itself as a number.
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Period) and str(self) == str(other)
+
+    def __hash__(self) -> int:
+        return hash(str(self))
+
     @property
-    def sort_key(self) -> tuple[bool, Decimal, bool, Decimal]:
-        """Chronological, NULL last."""
-        zero = Decimal(0)
-        return (self.year is None, self.year or zero, self.month is None, self.month or zero)
+    def sort_key(self) -> tuple[tuple[int, Decimal], tuple[int, Decimal]]:
+        """Chronological; then what is no number, then NULL."""
+        return _rank(self.year), _rank(self.month)
 
     @property
     def is_calendar_month(self) -> bool:
-        """Whether the month is one of 1 to 12, and the year is not NULL."""
-        return self.year is not None and self.month in range(1, 13)
+        """Whether the month is one of 1 to 12, and the year is a number."""
+        return self.year is not None and self.year.is_finite() and self.month in range(1, 13)
+
+
+def _rank(number: Decimal | None) -> tuple[int, Decimal]:
+    if number is None:
+        return 2, Decimal(0)
+    return (0, number) if number.is_finite() else (1, Decimal(0))
 
 
 def _text(number: Decimal | None, *, width: int = 0) -> str:

@@ -43,7 +43,7 @@ class LoadRequest:
         return self.mode is not Mode.RUN
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class LoadedPeriod:
     """What the last load of one period left in the target, and its digest in the source then."""
 
@@ -52,7 +52,7 @@ class LoadedPeriod:
     digest_version: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class PeriodPlan:
     """One period: why, and what it takes."""
 
@@ -86,6 +86,13 @@ class Plan:
         reloads = {entry.period for entry in self.reloads}
         whole = reloads >= self.source.keys() | self.target_rows.keys()
         return None if whole and reloads else sorted(reloads, key=lambda period: period.sort_key)
+
+    @property
+    def periods_to_read(self) -> list[Period] | None:
+        """Of these, the ones that the source has. Oracle is never asked for any other value."""
+        if self.periods is None:
+            return None
+        return [period for period in self.periods if period in self.source]
 
     @property
     def statuses(self) -> dict[str, int]:

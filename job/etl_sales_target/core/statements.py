@@ -9,6 +9,8 @@ from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import (
+    ARRAY,
+    BindParameter,
     Column,
     ColumnElement,
     MetaData,
@@ -16,10 +18,13 @@ from sqlalchemy import (
     Select,
     Table,
     and_,
+    any_,
     false,
     func,
+    literal,
     or_,
     select,
+    tuple_,
 )
 
 from etl_sales_target.core.columns import COLUMNS
@@ -44,7 +49,8 @@ def describe(name: TableName, spell: Callable[[str], str] = str) -> Table:
 
 def rows(table: Table, periods: Sequence[Period] | None) -> Select[Any]:
     """All rows of these periods; with None, of the whole table."""
-    return only(periods, table, select(*table.c))
+    statement = select(*table.c)
+    return statement if periods is None else statement.where(in_periods(table, periods))
 
 
 def no_rows(table: Table) -> Select[Any]:
@@ -84,12 +90,44 @@ def read_number(value: Decimal | int | None) -> Decimal | None:
 
 
 def only(periods: Sequence[Period] | None, table: Table, statement: Select[Any]) -> Select[Any]:
-    """The statement for the rows of these periods alone; with None, for all rows."""
-    return statement if periods is None else statement.where(in_periods(table, periods))
+    """The statement for these periods alone; with None, for all rows. PostgreSQL's SQL."""
+    return statement if periods is None else statement.where(in_any_of(table, periods))
+
+
+def in_any_of(table: Table, periods: Sequence[Period]) -> ColumnElement[bool]:
+    """The condition that a row lies in one of these periods, NULL included. PostgreSQL's SQL.
+
+    The periods are sent as a few arrays: a statement has at most 65,535 parameters.
+    """
+    year, month = table.c.target_year, table.c.target_month
+    dated = [period for period in periods if None not in (period.year, period.month)]
+    among = (
+        func.unnest(
+            _numbers(period.year for period in dated), _numbers(period.month for period in dated)
+        )
+        .table_valued("year", "month")
+        .render_derived()
+    )
+    without_year = (period.month for period in periods if period.year is None)
+    without_month = (period.year for period in periods if period.month is None)
+    return or_(
+        tuple_(year, month).in_(select(among.c.year, among.c.month)),
+        and_(year.is_(None), month == any_(_numbers(without_year))),
+        and_(month.is_(None), year == any_(_numbers(without_month))),
+        and_(
+            year.is_(None),
+            month.is_(None),
+            literal(any(period.year is None and period.month is None for period in periods)),
+        ),
+    )
+
+
+def _numbers(values: Iterable[Decimal | None]) -> BindParameter[Any]:
+    return literal([value for value in values if value is not None], ARRAY(Numeric))
 
 
 def in_periods(table: Table, periods: Sequence[Period]) -> ColumnElement[bool]:
-    """The condition that a row lies in one of these periods, NULL included."""
+    """The same condition as lists of literals, for Oracle and some hundred periods."""
     by_year: dict[Decimal | None, list[Decimal | None]] = defaultdict(list)
     for period in periods:
         by_year[period.year].append(period.month)

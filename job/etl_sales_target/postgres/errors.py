@@ -23,6 +23,16 @@ from etl_sales_target.core.failure_classes import (
 )
 
 _VALUE = FailureClass(DataError, "The target's columns must be NUMERIC without precision.")
+_ENCODING = FailureClass(
+    DataError,
+    "The encoding of the target's database lacks a character that was sent: use a UTF8 database, "
+    "or ASCII in ETL_TRIGGERED_BY.",
+)
+_TRIGGER_PATH = FailureClass(
+    NotFoundError,
+    "A trigger's function relies on the caller's search_path, which is pg_catalog alone here: "
+    "ALTER FUNCTION … SET search_path.",
+)
 _WRITABLE = FailureClass(
     NotFoundError, "The target must be an ordinary table, without row level security for this user."
 )
@@ -57,6 +67,8 @@ FAILURE_CLASSES: dict[str, FailureClass] = {
     ),
     "28": LOGIN,  # invalid_authorization_specification
     "08": NETWORK,  # connection_exception
+    "22P05": _ENCODING,  # untranslatable_character
+    "22021": _ENCODING,  # character_not_in_repertoire
     "22": _VALUE,  # data_exception
     "23": FailureClass(
         DataError, "Drop the constraint of the target that the source does not keep."
@@ -92,6 +104,9 @@ _TLS_REFUSED = re.compile(
     re.IGNORECASE,
 )
 
+# Undefined table, column, function, schema.
+_NOT_FOUND = {"42P01", "42703", "42883", "3F000"}
+
 # Classes of SQLSTATE whose messages quote rows: data, integrity, what a trigger raises.
 _QUOTES_ROWS = {"22", "23", "P0"}
 _QUOTED_VALUE = re.compile(r'(?<=[:e]) "[^"]*"(?=$| is out of range)')
@@ -117,6 +132,8 @@ def _translate(error: psycopg.Error, doing: str) -> JobError:
     said = str(error).removesuffix(".")
     code = error.sqlstate or _sqlstate_of_connection_failure(said)
     failure = failure_class(code)
+    if code in _NOT_FOUND and error.diag.context:
+        failure = _TRIGGER_PATH  # No statement of ours: one of a function that it fired.
     if _TLS_REFUSED.search(said):
         failure = TLS
     message = f"PostgreSQL: could not {doing}: {said}."

@@ -124,3 +124,25 @@ def refuse_hazards(session: PostgresSession, table: Table, columns: Sequence[str
         remedy=" ".join(dict.fromkeys(each.remedy for each in descriptions)),
         hazards=harm,
     )
+
+
+_RELIANT_TRIGGERS = text("""
+    SELECT tgname AS trigger, tgfoid::regprocedure::text AS function
+      FROM pg_trigger
+      JOIN pg_proc ON pg_proc.oid = tgfoid
+      JOIN pg_language ON pg_language.oid = prolang
+     WHERE tgrelid = to_regclass(:table) AND NOT tgisinternal AND tgenabled <> 'D'
+       AND lanname NOT IN ('c', 'internal')
+       AND NOT EXISTS (SELECT FROM unnest(proconfig) AS set WHERE starts_with(set, 'search_path='))
+     ORDER BY 1
+""")
+
+
+def reliant_triggers(session: PostgresSession, table: Table) -> list[str]:
+    """A clause for each trigger whose function may rely on the caller's search_path."""
+    found = session.execute(_RELIANT_TRIGGERS, table=session.name_of(table))
+    return [
+        f"trigger {row.trigger} runs {row.function}, which has no search_path of its own and fails "
+        "if it relies on the caller's"
+        for row in found
+    ]

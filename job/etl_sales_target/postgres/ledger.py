@@ -5,11 +5,14 @@ is missing is added on the next run, so a newer job upgrades the layout of an ol
 """
 
 import datetime
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
+    BindParameter,
     Column,
     DateTime,
     Executable,
@@ -19,14 +22,18 @@ from sqlalchemy import (
     Row,
     Table,
     Text,
+    any_,
+    cast,
     delete,
     func,
+    literal,
     select,
     text,
     update,
 )
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.schema import CreateColumn, CreateSchema, CreateTable
+from sqlalchemy.types import TypeEngine
 
 from etl_sales_target.core.digest import PeriodDigest
 from etl_sales_target.core.names import TableName
@@ -42,6 +49,13 @@ PERIODS = "etl_sales_target_periods"
 _LOCK_LAYOUT = text("SELECT pg_advisory_xact_lock(hashtextextended('etl-sales-target layout', 0))")
 
 _HAS_SCHEMA = text("SELECT to_regnamespace(quote_ident(:name)) IS NOT NULL")
+
+# A run is overdue when it has not come back for so long after its pause.
+_OVERDUE = datetime.timedelta(minutes=2)
+_LONG_AGO = text("'-infinity'::timestamptz")
+
+# A living run decides its own outcome, even where another has taken it for abandoned.
+_UNDECIDED = (Outcome.RUNNING, Outcome.ABANDONED)
 
 # By the name that every session of the job has.
 _HAS_NO_SESSION = text("""
@@ -65,6 +79,7 @@ def describe(schema: str) -> tuple[Table, Table]:
         Column("triggered_by", Text, nullable=False),
         Column("started_at", DateTime(timezone=True), nullable=False),
         Column("finished_at", DateTime(timezone=True)),
+        Column("next_attempt_at", DateTime(timezone=True)),
         Column("outcome", Text, nullable=False),
         Column("phase", Text),
         Column("error_code", Text),
@@ -151,9 +166,24 @@ class Ledger:
         return text(f"ALTER TABLE {self._session.name_of(table)} ADD COLUMN {definition}")
 
     def open(self, report: Report) -> None:
-        """Notes that the run has begun; once more for its next attempt changes nothing."""
-        values = self._row(report)
-        self._session.execute(insert(self._runs).values(values).on_conflict_do_nothing())
+        """Records that the run has begun, or goes on with its next attempt.
+
+        Another run may have taken it for abandoned in between.
+        """
+        begun = insert(self._runs).values(self._row(report))
+        self._session.execute(
+            begun.on_conflict_do_update(
+                index_elements=[self._runs.c.run_id],
+                set_={"outcome": Outcome.RUNNING, "finished_at": None, "next_attempt_at": None},
+                where=self._runs.c.outcome.in_(_UNDECIDED),
+            )
+        )
+
+    def note_pause(self, run_id: str, seconds: float) -> None:
+        """Records that the run is going to make its next attempt after these seconds."""
+        due = func.now() + datetime.timedelta(seconds=seconds)
+        mine = self._runs.c.run_id == run_id
+        self._session.execute(update(self._runs).where(mine).values(next_attempt_at=due))
 
     def outcome(self, run_id: str) -> str | None:
         """The outcome that stands in the ledger for this run."""
@@ -163,14 +193,15 @@ class Ledger:
     def close(self, report: Report) -> bool:
         """Writes how the run ended. False where it had already ended."""
         statement = update(self._runs).where(
-            self._runs.c.run_id == report.run_id, self._runs.c.outcome == Outcome.RUNNING
+            self._runs.c.run_id == report.run_id, self._runs.c.outcome.in_(_UNDECIDED)
         )
         return bool(self._session.execute(statement.values(self._row(report))).rowcount)
 
     def close_abandoned(self, run_id: str) -> list[str]:
         """Marks earlier runs that ended without a word, killed or out of memory.
 
-        Call it under the lock: then a run that is still running has a session, by its name.
+        Call it under the lock: then a run that is still running has a session, by its name, or is
+        between two attempts.
         """
         statement = (
             update(self._runs)
@@ -179,6 +210,7 @@ class Ledger:
                 self._runs.c.outcome == Outcome.RUNNING,
                 self._runs.c.run_id != run_id,
                 _HAS_NO_SESSION,
+                func.coalesce(self._runs.c.next_attempt_at, _LONG_AGO) < func.now() - _OVERDUE,
             )
             .values(outcome=Outcome.ABANDONED, finished_at=func.now())
             .returning(self._runs.c.run_id)
@@ -221,33 +253,38 @@ class Ledger:
         self._session.execute(
             delete(table).where(
                 table.c.target_table == self._target,
-                table.c.period.in_([str(period) for period in digests]),
+                table.c.period == any_(_array(Text, map(str, digests))),
             )
         )
-        rows = [
-            self._loaded_period(period, found, digest_version, run_id)
-            for period, found in digests.items()
-            if found
-        ]
-        if rows:
-            self._session.execute(insert(table), rows)
-
-    def _loaded_period(
-        self, period: Period, found: PeriodDigest, digest_version: str, run_id: str
-    ) -> dict[str, Any]:
-        sums = found.totals.sums
-        return {
-            "target_table": self._target,
-            "period": str(period),
-            "target_year": period.year,
-            "target_month": period.month,
-            "row_count": found.totals.rows,
-            "digest": found.digest,
-            "digest_version": digest_version,
-            "sums": {name: None if n is None else f"{n:f}" for name, n in sums.items()},
-            "run_id": run_id,
-            "loaded_at": datetime.datetime.now(datetime.UTC),
+        found = {period: digest for period, digest in digests.items() if digest}
+        if not found:
+            return
+        # As a few arrays, in one statement, however many periods there are.
+        loaded = (
+            func.unnest(
+                _array(Text, map(str, found)),
+                _array(Numeric, (period.year for period in found)),
+                _array(Numeric, (period.month for period in found)),
+                _array(BigInteger, (digest.totals.rows for digest in found.values())),
+                _array(Text, (digest.digest for digest in found.values())),
+                _array(Text, (_sums(digest) for digest in found.values())),
+            )
+            .table_valued("period", "year", "month", "row_count", "digest", "sums")
+            .render_derived()
+        )
+        values = {
+            table.c.target_table: literal(self._target, Text),
+            table.c.period: loaded.c.period,
+            table.c.target_year: loaded.c.year,
+            table.c.target_month: loaded.c.month,
+            table.c.row_count: loaded.c.row_count,
+            table.c.digest: loaded.c.digest,
+            table.c.digest_version: literal(digest_version, Text),
+            table.c.sums: cast(loaded.c.sums, JSONB),
+            table.c.run_id: literal(run_id, Text),
+            table.c.loaded_at: func.now(),
         }
+        self._session.execute(insert(table).from_select(list(values), select(*values.values())))
 
     def last_runs(self, number: int) -> Sequence[Row[Any]]:
         """The last runs of this target, the latest first."""
@@ -285,3 +322,12 @@ class Ledger:
             "seconds": report.seconds,
             "report": report.as_json(),
         }
+
+
+def _array(item_type: type[TypeEngine[Any]], values: Iterable[Any]) -> BindParameter[Any]:
+    return literal(list(values), ARRAY(item_type))
+
+
+def _sums(digest: PeriodDigest) -> str:
+    sums = digest.totals.sums
+    return json.dumps({name: None if n is None else f"{n:f}" for name, n in sums.items()})

@@ -4,6 +4,7 @@ Only this package imports psycopg.
 """
 
 import contextlib
+import json
 import os
 from collections.abc import Iterable, Mapping
 from typing import Any, Self, cast
@@ -14,6 +15,7 @@ from psycopg.abc import RV, PQGen
 from psycopg.conninfo import make_conninfo
 from psycopg.copy import LibpqWriter
 from psycopg.errors import _WaitTimeout
+from psycopg.types.json import set_json_dumps
 from sqlalchemy import (
     ClauseElement,
     Connection,
@@ -50,8 +52,10 @@ _WAKE_UP_SECONDS = 0.1
 _NAME_BYTES = 63
 
 # A run has one session at a time. Another of its name is one that an earlier attempt has lost
-# without the server noticing; it would keep the lock, and the commit's outcome open.
+# without the server noticing; it would keep the lock, and the commit's outcome open. A role that is
+# set for the user may not end the user's own sessions.
 _END_LOST_SESSIONS = text("""
+    SET LOCAL ROLE NONE;
     SELECT pg_terminate_backend(pid)
       FROM pg_stat_activity
      WHERE application_name = current_setting('application_name')
@@ -75,6 +79,7 @@ _SETTINGS = (
     ("search_path", "pg_catalog, pg_temp", 0),
     ("row_security", "off", 0),
     ("TimeZone", "'UTC'", 0),
+    ("DateStyle", "'ISO'", 0),
     ("statement_timeout", "0", 0),
     ("idle_in_transaction_session_timeout", "0", 0),
     ("transaction_timeout", "0", 170_000),
@@ -151,6 +156,7 @@ class PostgresSession:
         driver.autocommit = True
         # A statement prepared in a server's session is not there in the next one of PgBouncer.
         driver.prepare_threshold = None
+        set_json_dumps(_json, driver)
         # SQLAlchemy asks the server about itself, then rolls back.
         _begin(driver, self._isolation, self._lock_timeout_seconds)
         return driver
@@ -307,6 +313,11 @@ class _CountingWriter(LibpqWriter):
             self.connection.close()
         else:
             super().finish()
+
+
+def _json(value: object) -> str:
+    """Without escapes, which not every encoding of a database can resolve."""
+    return json.dumps(value, ensure_ascii=False)
 
 
 def session_name(run_id: str) -> str:

@@ -81,6 +81,10 @@ class Target:
         """Raises TargetRefusedError, naming what a load would harm."""
         hazards.refuse_hazards(self._session, self.table, COLUMNS)
 
+    def warnings(self) -> list[str]:
+        """What may fail a load, in words."""
+        return hazards.reliant_triggers(self._session, self.table)
+
     def check_columns(self) -> None:
         """Raises NotFoundError where the table is missing, or cannot hold the source's rows."""
         types = self._session.column_types(self.table)
@@ -110,8 +114,13 @@ class Target:
         statement = select(func.count()).select_from(self.table)
         return int(self._session.execute(statement).scalar_one())
 
-    def analyze(self) -> None:
-        """Tells the planner how few periods there are: else it sorts all rows to add them up."""
+    def settle(self) -> None:
+        """Lets everything happen to the new rows that is going to, before they are added up.
+
+        Deferred triggers fire now, not at the commit. ANALYZE tells the planner how few periods
+        there are: else it sorts all rows to add them up.
+        """
+        self._session.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))
         self._session.analyze(self.table)
 
     def control_totals(
@@ -130,7 +139,7 @@ class Target:
         """Deletes all rows of these periods (None: of the table); returns how many."""
         statement = delete(self.table)
         if periods is not None:
-            statement = statement.where(statements.in_periods(self.table, periods))
+            statement = statement.where(statements.in_any_of(self.table, periods))
         return self._session.execute(statement).rowcount
 
     def copy(self, batches: Iterable[Batch]) -> int:
