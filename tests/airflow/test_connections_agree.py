@@ -198,7 +198,7 @@ def assert_agreement(text: str) -> None:
 @given(ANY_FIELDS, ANY_EXTRA, FORMS, st.sampled_from(["", " ", "\n"]))
 def test_both_read_the_same_fields(
     drawn: dict[str, Any], extra: dict[str, Any], form: Any, space: str
-):
+) -> None:
     assert_agreement(space + form(drawn, extra) + space)
 
 
@@ -215,7 +215,7 @@ PIECES = [
 @example("", ["oracle://u:p@oracle://h"])
 @example("", ["oracle://useroracle://"])
 @example("", ['{"conn_type": "oracle", "port": true}'])
-def test_no_text_means_something_else_to_the_job(start: str, pieces: list[str]):
+def test_no_text_means_something_else_to_the_job(start: str, pieces: list[str]) -> None:
     """The job may refuse what Airflow takes, but it never takes it for something else."""
     text = start + "".join(pieces)
     try:
@@ -253,7 +253,7 @@ def oracle_meaning(arguments: Mapping[str, Any]) -> tuple[Any, ...]:
 @given(oracle_connections(), FORMS)
 def test_oracledb_gets_the_same(
     oracle_call: dict[str, Any], drawn: tuple[dict[str, Any], dict[str, Any]], form: Any
-):
+) -> None:
     text = form(*drawn)
     oracle_call.clear()
     read_by_airflow(text)
@@ -283,7 +283,7 @@ def postgres_call(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 @given(POSTGRES_FIELDS, POSTGRES_EXTRAS, FORMS)
 def test_psycopg_gets_the_same(
     postgres_call: dict[str, Any], drawn: dict[str, Any], extra: dict[str, Any], form: Any
-):
+) -> None:
     text = form(drawn, extra)
     postgres_call.clear()
     read_by_airflow(text)

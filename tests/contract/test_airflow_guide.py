@@ -8,7 +8,7 @@ from support.chart import CHART
 from support.documents import DOCS
 
 
-def test_the_guide_names_values_that_exist():
+def test_the_guide_names_values_that_exist() -> None:
     guide = (DOCS / "airflow.md").read_text()
     values = yaml.safe_load((CHART / "values.yaml").read_text())
     named = set(re.findall(r"`((?:{})\.[A-Za-z.]+)`".format("|".join(values)), guide))

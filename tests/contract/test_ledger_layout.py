@@ -10,7 +10,7 @@ from support.documents import DOCS
 
 
 @pytest.mark.parametrize("layout", ledger.describe("mb"), ids=str)
-def test_the_ledgers_layout_is_the_documented_one(layout: Table):
+def test_the_ledgers_layout_is_the_documented_one(layout: Table) -> None:
     statement = str(CreateTable(layout).compile(dialect=postgresql.dialect()))
 
     assert _squeezed(statement) in _squeezed((DOCS / "ledger.md").read_text())

@@ -135,7 +135,7 @@ def trigger(airflow: AirflowProcess, environ: dict[str, str]) -> Trigger:
 
 
 class TestHelm:
-    def test_check_passes_and_leaves_no_pod(self, install: Install, cluster: Cluster):
+    def test_check_passes_and_leaves_no_pod(self, install: Install, cluster: Cluster) -> None:
         install()
         printed = helm("test", RELEASE, "--namespace", cluster.namespace)
         assert "Phase:          Succeeded" in printed
@@ -143,7 +143,7 @@ class TestHelm:
 
     def test_check_says_what_is_wrong(
         self, install: Install, values: Values, cluster: Cluster, target: TargetDatabase
-    ):
+    ) -> None:
         wrong = with_password(target.url, "Wrong-password-77")
         install(connections={**values["connections"], "postgres": wrong})
         with pytest.raises(HelmError, match="failed"):
@@ -155,7 +155,7 @@ class TestHelm:
         assert "Wrong-password-77" not in log
         cluster.kill(pod.metadata.name)
 
-    def test_uninstall_leaves_nothing(self, install: Install, cluster: Cluster):
+    def test_uninstall_leaves_nothing(self, install: Install, cluster: Cluster) -> None:
         before = cluster.objects()
         install(cronJob={"enabled": cluster.has_cronjobs()})
         assert cluster.objects()["podtemplates"] == [RELEASE]
@@ -170,7 +170,7 @@ class TestHelm:
         cluster: Cluster,
         small_source: SourceDatabase,
         target: TargetDatabase,
-    ):
+    ) -> None:
         """As `kubectl create job --from=cronjob/…` makes it; CronJobs are newer than some labs."""
         install()
         cronjob = render({**values, "cronJob": {"enabled": True}}).one("CronJob")
@@ -192,7 +192,7 @@ class TestRun:
         cluster: Cluster,
         small_source: SourceDatabase,
         target: TargetDatabase,
-    ):
+    ) -> None:
         install()
         first = trigger()
         assert (first.state, first.tries) == ("success", 1), first.log
@@ -221,7 +221,7 @@ class TestRun:
         conf: dict,
         mode: str,
         months: list[int],
-    ):
+    ) -> None:
         install()
         assert trigger().state == "success"
         target.execute("UPDATE mb.sales_target SET target_amount = -1")
@@ -243,7 +243,7 @@ class TestRun:
     )
     def test_params_that_do_not_go_together_start_no_pod(
         self, install: Install, trigger: Trigger, cluster: Cluster, conf: dict, said: str
-    ):
+    ) -> None:
         install()
         with cluster.watched_pods() as watched:
             done = trigger(**conf)
@@ -251,14 +251,14 @@ class TestRun:
         assert said in done.log
         assert watched.seen == {}
 
-    def test_a_param_that_is_no_month_is_refused_when_triggered(self, trigger: Trigger):
+    def test_a_param_that_is_no_month_is_refused_when_triggered(self, trigger: Trigger) -> None:
         done = trigger(**{"from": "2024-13", "to": "2024-14"})
         assert done.state == "refused"
         assert "ParamValidationError" in done.error
 
     def test_report_in_xcom(
         self, install: Install, values: Values, trigger: Trigger, environ: dict[str, str]
-    ):
+    ) -> None:
         install(airflow={**values["airflow"], "xcom": True})
         where = json.loads(environ["AIRFLOW_VAR_ETL_SALES_TARGET"])
         environ["AIRFLOW_VAR_ETL_SALES_TARGET"] = json.dumps({**where, "xcom": True})
@@ -275,7 +275,7 @@ class TestFailure:
         standin: OracleStandin,
         small_source: SourceDatabase,
         target: TargetDatabase,
-    ):
+    ) -> None:
         standin.faults.refuse_connections(12514, times=1)
         install()
         done = trigger()
@@ -285,7 +285,7 @@ class TestFailure:
 
     def test_one_that_stays_fails_after_the_retry(
         self, install: Install, trigger: Trigger, standin: OracleStandin
-    ):
+    ) -> None:
         standin.faults.refuse_connections(12514)
         install()
         done = trigger()
@@ -300,7 +300,7 @@ class TestFailure:
         trigger: Trigger,
         standin: OracleStandin,
         small_source: SourceDatabase,
-    ):
+    ) -> None:
         wrong = with_password(small_source.uri, "Wrong-password-77")
         install(connections={**values["connections"], "oracle": wrong})
         done = trigger()
@@ -316,7 +316,7 @@ class TestFailure:
         trigger: Trigger,
         small_source: SourceDatabase,
         target: TargetDatabase,
-    ):
+    ) -> None:
         install()
         assert trigger().state == "success"
         small_source.execute("DELETE FROM {table} WHERE id > 3")
@@ -327,7 +327,7 @@ class TestFailure:
         assert trigger(allow_shrink=True).state == "success"
         assert target.rows() == small_source.rows()
 
-    def test_a_missing_secret_is_told_at_once(self, install: Install, trigger: Trigger):
+    def test_a_missing_secret_is_told_at_once(self, install: Install, trigger: Trigger) -> None:
         install(connections={"existingSecret": "from-vault"})
         done = trigger()
         assert (done.state, done.tries) == ("failed", 1)
@@ -344,7 +344,7 @@ class TestFailure:
         standin: OracleStandin,
         small_source: SourceDatabase,
         target: TargetDatabase,
-    ):
+    ) -> None:
         install(settings={**values["settings"], "ETL_BATCH_ROWS": 5})
         with _held_in_mid_load(standin) as in_mid_load:
             running = airflow.start(environ)
@@ -364,7 +364,7 @@ class TestFailure:
         standin: OracleStandin,
         small_source: SourceDatabase,
         target: TargetDatabase,
-    ):
+    ) -> None:
         install(settings={**values["settings"], "ETL_BATCH_ROWS": 5})
         with cluster.watched_pods() as watched:
             with _held_in_mid_load(standin) as in_mid_load:
@@ -380,14 +380,14 @@ class TestFailure:
 
     def test_without_the_role_airflow_says_which_right_it_lacks(
         self, install: Install, trigger: Trigger
-    ):
+    ) -> None:
         install(airflow={"rbac": False})
         done = trigger()
         assert done.state == "failed"
         assert "Kubernetes answered 403 Forbidden: podtemplates" in done.log
         assert 'cannot get resource "podtemplates"' in done.log.replace('\\"', '"')
 
-    def test_a_wrong_name_is_named(self, trigger: Trigger):
+    def test_a_wrong_name_is_named(self, trigger: Trigger) -> None:
         done = trigger()
         assert done.state == "failed"
         assert f"PodTemplate '{RELEASE}' in namespace" in done.log
@@ -403,7 +403,7 @@ class TestSecret:
         cluster: Cluster,
         target: TargetDatabase,
         standin: OracleStandin,
-    ):
+    ) -> None:
         install(settings={**values["settings"], "ETL_LOG_LEVEL": "DEBUG"})
         standin.faults.refuse_connections(12514, times=1)
         with cluster.watched_pods() as watched:

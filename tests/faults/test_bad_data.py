@@ -51,7 +51,7 @@ def replace_all(harness: FaultHarness, rows: list[SourceRow]) -> None:
         "a thousand periods",
     ],
 )  # fmt: skip
-def test_odd_rows_arrive_as_they_are(harness: FaultHarness, rows):
+def test_odd_rows_arrive_as_they_are(harness: FaultHarness, rows) -> None:
     replace_all(harness, rows)
     case = harness.case()
 
@@ -60,7 +60,7 @@ def test_odd_rows_arrive_as_they_are(harness: FaultHarness, rows):
     assert case.ended(result, exit_codes={0})
 
 
-def test_an_empty_source_is_refused_and_loaded_only_on_request(harness: FaultHarness):
+def test_an_empty_source_is_refused_and_loaded_only_on_request(harness: FaultHarness) -> None:
     replace_all(harness, [])
     case = harness.case()
 
@@ -72,7 +72,7 @@ def test_an_empty_source_is_refused_and_loaded_only_on_request(harness: FaultHar
     )  # fmt: skip
 
 
-def test_other_columns_may_hold_anything(harness: FaultHarness):
+def test_other_columns_may_hold_anything(harness: FaultHarness) -> None:
     harness.source.execute("ALTER TABLE {table} ADD note text DEFAULT repeat('''\t\\n;€', 700)")
     harness.edit()
     case = harness.case()
@@ -85,7 +85,7 @@ def test_other_columns_may_hold_anything(harness: FaultHarness):
 @pytest.mark.parametrize(
     ("value", "code"), [("'1; DROP TABLE mb.sales_target'", None), ("E'1\\t2'", None)]
 )
-def test_text_in_a_numbers_place_is_refused(harness: FaultHarness, value, code):
+def test_text_in_a_numbers_place_is_refused(harness: FaultHarness, value, code) -> None:
     """The column is VARCHAR2, and what it holds would be more than one field of a COPY."""
     harness.source.execute("ALTER TABLE {table} ALTER target_amount TYPE text")
     harness.source.execute(f"UPDATE {{table}} SET target_amount = {value} WHERE id = 5")

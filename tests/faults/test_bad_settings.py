@@ -79,7 +79,7 @@ def hidden(harness: FaultHarness) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_a_wrong_setting_is_named(harness: FaultHarness, name):
+def test_a_wrong_setting_is_named(harness: FaultHarness, name) -> None:
     before = harness.target.rows()
     for value in WRONG[name]:
         result = harness.run("run", **{name: value})
@@ -94,7 +94,7 @@ def test_a_wrong_setting_is_named(harness: FaultHarness, name):
 
 
 @pytest.mark.parametrize("database", CONNECTIONS)
-def test_a_wrong_connection_is_refused_without_its_secret(harness: FaultHarness, database):
+def test_a_wrong_connection_is_refused_without_its_secret(harness: FaultHarness, database) -> None:
     for text in WRONG_CONNECTIONS:
         wrong = text.replace("{type}", database)
 
@@ -115,7 +115,7 @@ def test_a_wrong_connection_is_refused_without_its_secret(harness: FaultHarness,
 @pytest.mark.parametrize("database", CONNECTIONS)
 def test_a_secret_file_that_cannot_be_used(
     harness: FaultHarness, tmp_path: Path, database, content
-):
+) -> None:
     (tmp_path / CONNECTIONS[database]).write_bytes(content)
 
     result = harness.run("run", ETL_CONNECTIONS_DIR=str(tmp_path))
@@ -125,7 +125,7 @@ def test_a_secret_file_that_cannot_be_used(
 
 
 @pytest.mark.parametrize("kind", ["folder", "dangling link", "loop"])
-def test_a_secret_file_that_is_none(harness: FaultHarness, tmp_path: Path, kind):
+def test_a_secret_file_that_is_none(harness: FaultHarness, tmp_path: Path, kind) -> None:
     path = tmp_path / CONNECTIONS["oracle"]
     if kind == "folder":
         path.mkdir()
@@ -178,7 +178,7 @@ class _Straight:
 
 
 @pytest.mark.parametrize("form", ["uri", "json"])
-def test_secrets_of_special_characters(special: FaultHarness, form):
+def test_secrets_of_special_characters(special: FaultHarness, form) -> None:
     standin, place = special.standin, urlsplit(special.target.url)
     as_json = {
         CONNECTIONS["oracle"]: {

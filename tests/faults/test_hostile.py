@@ -36,7 +36,7 @@ def flood(start: bytes, block: bytes) -> Callable[[Link], None]:
 
 @pytest.mark.parametrize("number", some(2, CASES))
 @pytest.mark.parametrize("database", DATABASES)
-def test_a_garbled_answer_is_never_loaded(harness: FaultHarness, database, number):
+def test_a_garbled_answer_is_never_loaded(harness: FaultHarness, database, number) -> None:
     garble_somewhere(harness, database)
 
 
@@ -46,7 +46,7 @@ BLOCKS = {"text": b"HTTP/1.1 400 Bad Request\r\n", "zeros": b"\0", "ones": b"\xf
 @pytest.mark.parametrize("share", [0.0, 0.6], ids=["at the login", "in mid-read"])
 @pytest.mark.parametrize("block", some(1, list(BLOCKS)))
 @pytest.mark.parametrize("database", DATABASES)
-def test_a_flood_of_garbage(harness: FaultHarness, database, block, share):
+def test_a_flood_of_garbage(harness: FaultHarness, database, block, share) -> None:
     proxy = harness.proxy_of(database)
     usual = bytes_of_a_run(harness, proxy, ("run", "--full"))[Direction.DOWN]
     case = harness.case()
@@ -62,7 +62,9 @@ def test_a_flood_of_garbage(harness: FaultHarness, database, block, share):
     assert result.exit_code != crashed or "Fatal Python error" in result.stderr
 
 
-def test_endless_rows_are_broken_off(harness: FaultHarness, monkeypatch: pytest.MonkeyPatch):
+def test_endless_rows_are_broken_off(
+    harness: FaultHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The source counts its rows, and then sends the first ones for ever."""
     harness.edit()
     case = harness.case()

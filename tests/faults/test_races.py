@@ -20,7 +20,7 @@ def held_before_its_commit(harness: FaultHarness) -> Hold:
 
 
 @pytest.mark.parametrize("number", [2, 10])
-def test_runs_at_once(harness: FaultHarness, number):
+def test_runs_at_once(harness: FaultHarness, number) -> None:
     harness.edit()
     case = harness.case()
 
@@ -40,7 +40,7 @@ def test_runs_at_once(harness: FaultHarness, number):
         ["backfill", "--from", "2024-01", "--to", "2024-06"],
     ],
 )
-def test_a_load_beside_a_load_is_told_who_loads(harness: FaultHarness, beside):
+def test_a_load_beside_a_load_is_told_who_loads(harness: FaultHarness, beside) -> None:
     harness.edit()
     case = harness.case()
     held = held_before_its_commit(harness)
@@ -57,7 +57,7 @@ def test_a_load_beside_a_load_is_told_who_loads(harness: FaultHarness, beside):
 
 
 @pytest.mark.parametrize("command", [["verify"], ["verify", "--rows"], ["run", "--dry-run"]])
-def test_what_only_reads_runs_beside_a_load(harness: FaultHarness, command):
+def test_what_only_reads_runs_beside_a_load(harness: FaultHarness, command) -> None:
     harness.edit()
     case = harness.case()
     held = held_before_its_commit(harness)
@@ -73,7 +73,7 @@ def test_what_only_reads_runs_beside_a_load(harness: FaultHarness, command):
     assert harness.run(*command).exit_code == 0
 
 
-def test_readers_see_the_old_or_the_new_rows_and_never_wait(harness: FaultHarness):
+def test_readers_see_the_old_or_the_new_rows_and_never_wait(harness: FaultHarness) -> None:
     """Ten thousand rows change their sum at once; eight readers look all the time."""
     harness.edit()
     case = harness.case()
@@ -114,7 +114,7 @@ def test_readers_see_the_old_or_the_new_rows_and_never_wait(harness: FaultHarnes
     assert case.ended(result, exit_codes={0})
 
 
-def test_a_writer_of_the_target_waits_and_its_rows_are_found(harness: FaultHarness):
+def test_a_writer_of_the_target_waits_and_its_rows_are_found(harness: FaultHarness) -> None:
     """Somebody else inserts during the load: after it, and the next run puts it right."""
     harness.edit()
     case = harness.case()
@@ -139,7 +139,7 @@ def test_a_writer_of_the_target_waits_and_its_rows_are_found(harness: FaultHarne
     assert harness.target.rows() == case.new
 
 
-def test_the_source_is_written_all_the_time(harness: FaultHarness):
+def test_the_source_is_written_all_the_time(harness: FaultHarness) -> None:
     """Each run lands on one moment of the source, whatever is committed meanwhile."""
     done = threading.Event()
     snapshots: list[list] = []
@@ -164,7 +164,7 @@ def test_the_source_is_written_all_the_time(harness: FaultHarness):
     assert case.ended(harness.run("run"), exit_codes={0})
 
 
-def test_a_killed_run_beside_one_that_waits(harness: FaultHarness):
+def test_a_killed_run_beside_one_that_waits(harness: FaultHarness) -> None:
     """The lock of a killed run is free as soon as the server has seen it go."""
     harness.edit()
     case = harness.case()

@@ -39,7 +39,7 @@ def free_port() -> int:
         (["load"], "No such command 'load'"),
     ],
 )
-def test_usage(job: Job, untouched: TargetDatabase, arguments, sentence):
+def test_usage(job: Job, untouched: TargetDatabase, arguments, sentence) -> None:
     result = job(*arguments)
 
     assert result.exit_code == 2
@@ -63,7 +63,7 @@ def test_usage(job: Job, untouched: TargetDatabase, arguments, sentence):
         ("AIRFLOW_CONN_POSTGRES_CONN_ID", "mysql://u:p@h/d", "type postgres is needed"),
     ],
 )
-def test_configuration(job: Job, untouched: TargetDatabase, variable, value, sentence):
+def test_configuration(job: Job, untouched: TargetDatabase, variable, value, sentence) -> None:
     result = job("run", **{variable: value})
 
     assert result.exit_code == 78, result.stderr
@@ -74,7 +74,7 @@ def test_configuration(job: Job, untouched: TargetDatabase, variable, value, sen
 
 def test_a_wrong_password_is_tried_once(
     job: Job, untouched: TargetDatabase, standin: OracleStandin
-):
+) -> None:
     uri = with_password(job.environ["AIRFLOW_CONN_ORACLE_CONN_ID"], "wr0ng-passw0rd")
     logins = standin.login_attempts
 
@@ -87,7 +87,7 @@ def test_a_wrong_password_is_tried_once(
     assert "wr0ng-passw0rd" not in result.stderr
 
 
-def test_a_wrong_password_of_postgres(job: Job, untouched: TargetDatabase):
+def test_a_wrong_password_of_postgres(job: Job, untouched: TargetDatabase) -> None:
     uri = with_password(job.environ["AIRFLOW_CONN_POSTGRES_CONN_ID"], "wr0ng-passw0rd")
 
     result = job("run", AIRFLOW_CONN_POSTGRES_CONN_ID=uri, ETL_RETRY_BUDGET_SECONDS="60")
@@ -98,7 +98,7 @@ def test_a_wrong_password_of_postgres(job: Job, untouched: TargetDatabase):
 
 
 @pytest.mark.parametrize("extra", ["autocommit", "row_factory", "nosuch"])
-def test_an_extra_that_libpq_does_not_know(job: Job, untouched: TargetDatabase, extra):
+def test_an_extra_that_libpq_does_not_know(job: Job, untouched: TargetDatabase, extra) -> None:
     uri = job.environ["AIRFLOW_CONN_POSTGRES_CONN_ID"]
 
     result = job("run", AIRFLOW_CONN_POSTGRES_CONN_ID=f"{uri}?{extra}=1")
@@ -107,7 +107,7 @@ def test_an_extra_that_libpq_does_not_know(job: Job, untouched: TargetDatabase, 
     assert f'invalid connection option "{extra}"' in result.failure["error"]
 
 
-def test_an_unknown_service(job: Job, untouched: TargetDatabase):
+def test_an_unknown_service(job: Job, untouched: TargetDatabase) -> None:
     uri = job.environ["AIRFLOW_CONN_ORACLE_CONN_ID"].rpartition("/")[0] + "/NOSUCH"
 
     result = job("run", AIRFLOW_CONN_ORACLE_CONN_ID=uri)
@@ -117,7 +117,7 @@ def test_an_unknown_service(job: Job, untouched: TargetDatabase):
     assert "service name" in result.failure["remedy"]
 
 
-def test_nobody_listens(job: Job, untouched: TargetDatabase):
+def test_nobody_listens(job: Job, untouched: TargetDatabase) -> None:
     oracle = job("run", AIRFLOW_CONN_ORACLE_CONN_ID=f"oracle://u:p@127.0.0.1:{free_port()}/S")
     postgres = job("run", AIRFLOW_CONN_POSTGRES_CONN_ID=f"postgres://u:p@127.0.0.1:{free_port()}/d")
 
@@ -140,7 +140,7 @@ def test_nobody_listens(job: Job, untouched: TargetDatabase):
 )
 def test_the_source_is_not_as_expected(
     job: Job, untouched: TargetDatabase, small_source: SourceDatabase, edit, code, sentence
-):
+) -> None:
     small_source.execute(edit)
 
     result = job("run")
@@ -166,7 +166,7 @@ def test_the_source_is_not_as_expected(
 )
 def test_the_target_is_not_as_expected(
     job: Job, small_source: SourceDatabase, target: TargetDatabase, edit, sentence
-):
+) -> None:
     assert job("run").exit_code == 0
     target.execute(edit)
 
@@ -177,7 +177,7 @@ def test_the_target_is_not_as_expected(
     assert target.query("SELECT count(*) FROM mb.sales_target") == [(24,)]
 
 
-def test_a_missing_privilege_is_named(job: Job, untouched: TargetDatabase):
+def test_a_missing_privilege_is_named(job: Job, untouched: TargetDatabase) -> None:
     user = f"reader_{untouched.url.rpartition('_')[2]}"
     untouched.execute(f"""
         CREATE ROLE {user} LOGIN PASSWORD 'secret-of-reader';
@@ -198,7 +198,7 @@ def test_a_missing_privilege_is_named(job: Job, untouched: TargetDatabase):
 
 def test_debug_shows_the_stack_and_the_statements_but_no_secret(
     job: Job, untouched: TargetDatabase, small_source: SourceDatabase
-):
+) -> None:
     small_source.execute("ALTER TABLE {table} DROP COLUMN product_id")
 
     result = job("run", ETL_LOG_LEVEL="DEBUG")

@@ -48,7 +48,9 @@ rows = st.lists(st.tuples(numbers, numbers, months, months, numbers), min_size=1
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-def test_every_digit_arrives(rows, job: Job, source: SourceDatabase, target: TargetDatabase):
+def test_every_digit_arrives(
+    rows, job: Job, source: SourceDatabase, target: TargetDatabase
+) -> None:
     source.execute("DELETE FROM {table}")
     source.insert(rows)
 
@@ -84,7 +86,7 @@ def _plain(number: Decimal) -> str:
 )
 def test_numbers_that_a_float_would_round(
     job: Job, source: SourceDatabase, target: TargetDatabase, number
-):
+) -> None:
     source.insert([(1, 1, 1, 2024, Decimal(number))])
 
     load(job.environ)

@@ -49,7 +49,7 @@ class RandomEdits(RuleBasedStateMachine):
     inserted = Bundle("inserted")
 
     @initialize()
-    def begin(self):
+    def begin(self) -> None:
         self.source.execute("DELETE FROM {table}")
         load(self.job.environ)
         self.loaded = by_period(self.source.rows())
@@ -61,44 +61,44 @@ class RandomEdits(RuleBasedStateMachine):
         return row
 
     @rule(row=inserted)
-    def delete(self, row):
+    def delete(self, row) -> None:
         conditions = map(is_equal, COLUMNS, row)
         self.source.execute(f"DELETE FROM {{table}} WHERE {' AND '.join(conditions)}")
 
     @rule(row=inserted, amount=small)
-    def change_amount(self, row, amount):
+    def change_amount(self, row, amount) -> None:
         self.source.execute(
             f"UPDATE {{table}} SET target_amount = {literal(amount)} WHERE {period_is(*row[2:4])}"
             f" AND {is_equal('id', row[0])}"
         )
 
     @rule(month=months, year=years)
-    def period_is_removed(self, month, year):
+    def period_is_removed(self, month, year) -> None:
         self.source.execute(f"DELETE FROM {{table}} WHERE {period_is(month, year)}")
 
     @rule(month=months, year=years, to_month=months, to_year=years)
-    def period_moves(self, month, year, to_month, to_year):
+    def period_moves(self, month, year, to_month, to_year) -> None:
         self.source.execute(
             f"UPDATE {{table}} SET target_month = {literal(to_month)},"
             f" target_year = {literal(to_year)} WHERE {period_is(month, year)}"
         )
 
     @rule(month=months, year=years)
-    def amounts_turn_round(self, month, year):
+    def amounts_turn_round(self, month, year) -> None:
         """Keeps count and sum of a period whose amounts are 0 to 3 in pairs."""
         self.source.execute(
             f"UPDATE {{table}} SET target_amount = 3 - target_amount WHERE {period_is(month, year)}"
         )
 
     @rule(month=months, year=years)
-    def period_drifts(self, month, year):
+    def period_drifts(self, month, year) -> None:
         self.target.execute(
             f"INSERT INTO mb.sales_target VALUES (9, 9, {literal(month)}, {literal(year)}, 9)"
         )
         self.drifted.add((month, year))
 
     @rule(full=st.booleans())
-    def run(self, full):
+    def run(self, full) -> None:
         before = self._versions()
         report = load(self.job.environ, full=full)
 
@@ -118,7 +118,7 @@ class RandomEdits(RuleBasedStateMachine):
         self.loaded, self.drifted = now, set()
 
     @invariant()
-    def every_period_is_in_the_ledger(self):
+    def every_period_is_in_the_ledger(self) -> None:
         with psycopg.connect(self.target.url) as connection:
             found = connection.execute(
                 "SELECT target_month, target_year, row_count FROM mb.etl_sales_target_periods"
@@ -139,7 +139,7 @@ class RandomEdits(RuleBasedStateMachine):
         return versions
 
 
-def test_random_edits(job: Job, source: SourceDatabase, target: TargetDatabase):
+def test_random_edits(job: Job, source: SourceDatabase, target: TargetDatabase) -> None:
     machine = type(
         "RandomEditsHere", (RandomEdits,), {"job": job, "source": source, "target": target}
     )

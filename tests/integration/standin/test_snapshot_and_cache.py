@@ -115,7 +115,7 @@ def uncached(behind: Behind) -> dict[str, list[tuple]]:
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
 def test_a_snapshot_stays_and_the_next_one_is_new(
     connection: oracledb.Connection, server: OracleStandin, behind: Behind, change
-):
+) -> None:
     begin(connection)
     before = answers(connection)
     edit(behind, change)
@@ -136,7 +136,7 @@ def test_a_snapshot_stays_and_the_next_one_is_new(
 @pytest.mark.parametrize("in_snapshot", [True, False])
 def test_a_kept_answer_is_never_an_old_one(
     connection: oracledb.Connection, behind: Behind, change, in_snapshot
-):
+) -> None:
     def ask() -> dict[str, list[tuple]]:
         if in_snapshot:
             begin(connection)
@@ -155,7 +155,7 @@ def test_a_kept_answer_is_never_an_old_one(
 
 def test_nothing_is_kept_of_a_table_without_its_trigger(
     connection: oracledb.Connection, behind: Behind
-):
+) -> None:
     edit(behind, ["ALTER TABLE apps.t DISABLE TRIGGER ALL"])
     before = answers(connection)
     edit(behind, CHANGES["update"])
@@ -164,7 +164,7 @@ def test_nothing_is_kept_of_a_table_without_its_trigger(
 
 def test_an_edit_that_is_rolled_back_or_not_committed_is_never_seen(
     connection: oracledb.Connection, behind: Behind
-):
+) -> None:
     before = answers(connection)
     with psycopg.connect(behind.url) as editor:
         editor.execute("DELETE FROM apps.t")
@@ -175,7 +175,7 @@ def test_an_edit_that_is_rolled_back_or_not_committed_is_never_seen(
 
 def test_a_session_sees_its_own_changes_and_the_others_do_not(
     connection: oracledb.Connection, server: OracleStandin, behind: Behind
-):
+) -> None:
     before = answers(connection)
     with connection.cursor() as cursor:
         cursor.execute("update t set target_amount = 0")
@@ -193,7 +193,7 @@ def test_a_session_sees_its_own_changes_and_the_others_do_not(
 @pytest.mark.parametrize("seed", range(2))
 def test_random_edits_are_all_seen(
     connection: oracledb.Connection, server: OracleStandin, behind: Behind, seed: int
-):
+) -> None:
     """Two sessions, in snapshots of different ages, against what PostgreSQL itself says."""
     chance = random.Random(seed)
     with connect(server) as other:
@@ -223,7 +223,7 @@ def test_random_edits_are_all_seen(
 
 def test_a_snapshot_is_one_moment_in_the_middle_of_a_fetch(
     connection: oracledb.Connection, server: OracleStandin, behind: Behind
-):
+) -> None:
     edits = iter(["DELETE FROM apps.t", INSERT.format("1, 3"), "UPDATE apps.t SET id = 0"])
     server.faults.before_fetch(lambda _: edit(behind, [next(edits, "SELECT 1")]))
     before = sorted(behind.query(f"SELECT {NAMES} FROM apps.t"), key=str)
@@ -237,7 +237,7 @@ def test_a_snapshot_is_one_moment_in_the_middle_of_a_fetch(
 
 def test_a_query_outside_a_transaction_sees_one_moment_too(
     connection: oracledb.Connection, server: OracleStandin, behind: Behind
-):
+) -> None:
     server.faults.before_fetch(lambda _: edit(behind, ["DELETE FROM apps.t"]))
     with connection.cursor() as cursor:
         cursor.arraysize = cursor.prefetchrows = 20
@@ -247,7 +247,7 @@ def test_a_query_outside_a_transaction_sees_one_moment_too(
 
 def test_only_the_groups_that_changed_are_computed_anew(
     connection: oracledb.Connection, server: OracleStandin, behind: Behind
-):
+) -> None:
     begin(connection)
     fetch(connection, DIGESTS)
     (before,) = server._memory._groups.values()
@@ -261,7 +261,7 @@ def test_only_the_groups_that_changed_are_computed_anew(
 
 def test_more_groups_than_are_kept_are_answered_all_the_same(
     connection: oracledb.Connection, behind: Behind, monkeypatch: pytest.MonkeyPatch
-):
+) -> None:
     begin(connection)
     kept = fetch(connection, DIGESTS)
     edit(behind, CHANGES["update"])
@@ -273,7 +273,7 @@ def test_more_groups_than_are_kept_are_answered_all_the_same(
 
 def test_a_read_only_transaction_is_the_first_statement_and_refuses_changes(
     connection: oracledb.Connection,
-):
+) -> None:
     begin(connection)
     with connection.cursor() as cursor:
         with pytest.raises(oracledb.DatabaseError, match="ORA-01453"):

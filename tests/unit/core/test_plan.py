@@ -58,7 +58,7 @@ STATES = {
 
 
 @pytest.mark.parametrize("case", STATES)
-def test_the_state_of_a_period(case: str):
+def test_the_state_of_a_period(case: str) -> None:
     source, target_rows, loaded, state = STATES[case]
     [entry] = plan_of(source, target_rows, loaded).entries
 
@@ -68,14 +68,14 @@ def test_the_state_of_a_period(case: str):
 
 
 @pytest.mark.parametrize("case", STATES)
-def test_a_forced_request_reloads_what_is_equal_as_well(case: str):
+def test_a_forced_request_reloads_what_is_equal_as_well(case: str) -> None:
     source, target_rows, loaded, state = STATES[case]
     [entry] = plan_of(source, target_rows, loaded, FULL).reloads
 
     assert entry.status is (PeriodStatus.FORCED if state is PeriodStatus.UNCHANGED else state)
 
 
-def test_nothing_to_do():
+def test_nothing_to_do() -> None:
     plan = plan_of(content(3), 3, loaded_period(3))
 
     assert plan.reloads == []
@@ -85,11 +85,11 @@ def test_nothing_to_do():
     assert plan.rows_after == 3
 
 
-def test_nothing_anywhere():
+def test_nothing_anywhere() -> None:
     assert make_plan(FULL, {}, {}, {}, DIGEST_VERSION).periods == []
 
 
-def test_a_backfill_sees_its_months_alone():
+def test_a_backfill_sees_its_months_alone() -> None:
     source = {period(2024, month): content(10) for month in (1, 2, 3, None, 13)}
     plan = make_plan(
         LoadRequest(Mode.BACKFILL, months=MonthRange((2024, 2), (2024, 3))),
@@ -104,7 +104,7 @@ def test_a_backfill_sees_its_months_alone():
     assert plan.rows_source == 50
 
 
-def test_the_plan_in_numbers():
+def test_the_plan_in_numbers() -> None:
     source = {period(2024, 1): content(10), period(2024, 2): content(20, "9:9")}
     target_rows = {period(2024, 1): 10, period(2024, 2): 15, period(2023, 12): 7}
     loaded_periods = {period(2024, 1): loaded_period(10), period(2024, 2): loaded_period(15)}
@@ -129,7 +129,7 @@ def test_the_plan_in_numbers():
     assert plan.loaded_rows == {period(2024, 1): 10, period(2024, 2): 15}
 
 
-def test_periods_are_none_where_they_are_all():
+def test_periods_are_none_where_they_are_all() -> None:
     source = {period(2024, 1): content(1), period(None, None): content(2)}
 
     assert make_plan(FULL, source, {}, {}, DIGEST_VERSION).periods is None
@@ -154,7 +154,7 @@ SIDES = st.tuples(
 
 
 @given(SIDES, st.booleans())
-def test_any_plan_makes_the_target_equal_to_the_source(sides, force: bool):  # noqa: FBT001
+def test_any_plan_makes_the_target_equal_to_the_source(sides, force: bool) -> None:  # noqa: FBT001
     source, target_rows, loaded_periods = sides
     plan = make_plan(
         LoadRequest(Mode.FULL if force else Mode.RUN),
@@ -174,7 +174,7 @@ def test_any_plan_makes_the_target_equal_to_the_source(sides, force: bool):  # n
 
 
 @given(SIDES)
-def test_what_is_left_alone_has_a_receipt_for_just_what_is_there(sides):
+def test_what_is_left_alone_has_a_receipt_for_just_what_is_there(sides) -> None:
     source, target_rows, loaded_periods = sides
     plan = make_plan(RUN, source, target_rows, loaded_periods, DIGEST_VERSION)
 
@@ -186,7 +186,7 @@ def test_what_is_left_alone_has_a_receipt_for_just_what_is_there(sides):
 
 
 @given(SIDES)
-def test_entries_stand_in_time(sides):
+def test_entries_stand_in_time(sides) -> None:
     plan = make_plan(RUN, *sides, DIGEST_VERSION)
 
     keys = [entry.period.sort_key for entry in plan.entries]
