@@ -49,7 +49,7 @@ def test_it_explains_itself(dag: Any) -> None:
         {"from": None, "to": None},
     ],
 )
-def test_params_that_can_be_triggered(dag: Any, conf: dict) -> None:
+def test_params_that_can_be_triggered(dag: Any, conf: dict[str, Any]) -> None:
     checked(dag, conf)
 
 
@@ -66,12 +66,12 @@ def test_params_that_can_be_triggered(dag: Any, conf: dict) -> None:
         {"from": "2024-01", "to": ""},
     ],
 )
-def test_params_that_cannot(dag: Any, conf: dict) -> None:
+def test_params_that_cannot(dag: Any, conf: dict[str, Any]) -> None:
     with pytest.raises((AirflowException, ValueError), match="Invalid input for param"):
         checked(dag, conf)
 
 
-def checked(dag: Any, conf: dict) -> None:
+def checked(dag: Any, conf: dict[str, Any]) -> None:
     """As Airflow does when a run is triggered with this conf."""
     params = copy.deepcopy(dag.params)
     params.update(conf)

@@ -93,7 +93,9 @@ def build(api: dict[str, Any], dag: Any, operator: Any) -> Build:
     """The pod of a run with these params, this Variable and these values of the chart."""
 
     def pod(
-        params: dict | None = None, variable: dict | None = None, values: dict | None = None
+        params: dict[str, Any] | None = None,
+        variable: dict[str, Any] | None = None,
+        values: dict[str, Any] | None = None,
     ) -> V1Pod:
         variable = variable or {}
         namespace = variable.get("namespace", NAMESPACE)
@@ -128,7 +130,7 @@ class TestPod:
             ),
         ],
     )
-    def test_arguments(self, build: Build, params: dict, arguments: list[str]) -> None:
+    def test_arguments(self, build: Build, params: dict[str, Any], arguments: list[str]) -> None:
         [container] = build(params).spec.containers
         assert container.args == arguments
         assert not container.command
@@ -166,7 +168,9 @@ class TestPod:
         assert "/airflow/xcom" in {mount.mount_path for mount in job.volume_mounts}
 
     @pytest.mark.parametrize("variable", [None, {"xcom": False}])
-    def test_no_sidecar_unless_asked_for(self, build: Build, variable: dict | None) -> None:
+    def test_no_sidecar_unless_asked_for(
+        self, build: Build, variable: dict[str, Any] | None
+    ) -> None:
         assert len(build(variable=variable).spec.containers) == 1
 
 
@@ -180,7 +184,7 @@ class TestPod:
         ({"form": "2024-01"}, "Unknown param form"),
     ],
 )
-def test_params_that_do_not_go_together(operator: Any, params: dict, said: str) -> None:
+def test_params_that_do_not_go_together(operator: Any, params: dict[str, Any], said: str) -> None:
     with pytest.raises(AirflowException, match=said) as refused:
         operator.prepare({"params": {**PARAMS, **params}})
     assert type(refused.value).__name__ == "AirflowFailException"

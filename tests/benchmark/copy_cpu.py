@@ -38,7 +38,8 @@ def shares(rows: int, *, tries: int, enough: float) -> list[float]:
     command = [sys.executable, "-m", "benchmark.copy_cpu", f"--tries={tries}", f"--enough={enough}"]
     with stage(rows) as ready:
         ready.empty(MEASURED)
-        return process.run(command, ready.environ(MEASURED)).said["shares"]
+        found: list[float] = process.run(command, ready.environ(MEASURED)).said["shares"]
+        return found
 
 
 def main() -> None:

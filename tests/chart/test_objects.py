@@ -2,6 +2,7 @@
 
 import base64
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -21,7 +22,7 @@ pytestmark = needs_helm
 LONGEST_NAMES = {"CronJob": 52, "Pod": 63}
 
 
-def decoded(secret: dict) -> dict[str, str]:
+def decoded(secret: dict[str, Any]) -> dict[str, str]:
     return {key: base64.b64decode(value).decode() for key, value in secret["data"].items()}
 
 
@@ -58,7 +59,7 @@ class TestSecret:
             ),
         ],
     )
-    def test_half_a_secret_is_refused(self, connections: dict, said: str) -> None:
+    def test_half_a_secret_is_refused(self, connections: dict[str, Any], said: str) -> None:
         with pytest.raises(HelmError, match=said) as refused:
             render({"connections": connections})
         assert "Tiger" not in str(refused.value)
@@ -134,14 +135,14 @@ class TestRights:
     @pytest.mark.parametrize(
         ("account", "name"), [({}, "default"), ({"name": "their-own"}, "their-own")]
     )
-    def test_the_pods_account_may_be_another(self, account: dict, name: str) -> None:
+    def test_the_pods_account_may_be_another(self, account: dict[str, Any], name: str) -> None:
         manifests = render({"serviceAccount": {"create": False, **account}})
         assert manifests.all("ServiceAccount") == []
         assert manifests.pod["spec"]["serviceAccountName"] == name
 
 
 class TestNetworkPolicy:
-    def ports(self, **values: dict) -> list[tuple[str, int]]:
+    def ports(self, **values: dict[str, Any]) -> list[tuple[str, int]]:
         rules = render(values).one("NetworkPolicy")["spec"]["egress"]
         return [(port["protocol"], port["port"]) for rule in rules for port in rule["ports"]]
 
@@ -173,7 +174,7 @@ class TestNetworkPolicy:
         assert self.ports(settings={"ETL_PUSHGATEWAY_URL": url})[4:] == [("TCP", port)]
 
     def test_the_pushgateways_port_behind_a_service(self) -> None:
-        values = {
+        values: dict[str, dict[str, Any]] = {
             "settings": {"ETL_PUSHGATEWAY_URL": "http://pushgateway"},
             "networkPolicy": {"pushgateway": {"port": 9091}},
         }
@@ -227,7 +228,7 @@ def test_the_test_pod_leaves_nothing_when_it_succeeded() -> None:
         ("r" * 53, {"cronJob": {"enabled": True}}, "r" * 52),
     ],
 )
-def test_names(release: str, values: dict, name: str) -> None:
+def test_names(release: str, values: dict[str, Any], name: str) -> None:
     manifests = render(values, release=release)
     assert manifests.one("PodTemplate")["metadata"]["name"] == name
     for found in manifests.objects:
@@ -257,7 +258,7 @@ def test_names(release: str, values: dict, name: str) -> None:
         ),
     ],
 )
-def test_notes_say_what_comes_next(tmp_path: Path, values: dict, said: list[str]) -> None:
+def test_notes_say_what_comes_next(tmp_path: Path, values: dict[str, Any], said: list[str]) -> None:
     notes = render_notes(tmp_path, values)
     for line in said:
         assert line in notes

@@ -1,5 +1,7 @@
 """The OpenLineage server: its address in the settings, its port open, its key a secret."""
 
+from typing import Any
+
 import pytest
 
 from support.chart import CONNECTIONS, HelmError, needs_helm, render
@@ -14,7 +16,7 @@ def test_none_unless_asked_for() -> None:
 
 
 def test_address_and_way_there() -> None:
-    peers = [{"namespaceSelector": {}}]
+    peers: list[dict[str, Any]] = [{"namespaceSelector": {}}]
     manifests = render(
         {
             "openLineage": {"url": "http://marquez.lineage:5000", "namespace": "warehouse"},

@@ -1,6 +1,7 @@
 """The pod: one for the PodTemplate, the CronJob and the test."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -8,7 +9,8 @@ from support.chart import Manifests, needs_helm, render
 
 pytestmark = needs_helm
 
-PODS = [
+PodOf = Callable[[dict[str, Any]], dict[str, Any]]
+PODS: list[tuple[str, PodOf, list[str]]] = [
     ("PodTemplate", lambda found: found["template"], ["run"]),
     ("CronJob", lambda found: found["spec"]["jobTemplate"]["spec"]["template"], ["run"]),
     ("Pod", lambda found: found, ["check"]),
@@ -22,7 +24,7 @@ def manifests() -> Manifests:
 
 @pytest.mark.parametrize(("kind", "pod_of", "arguments"), PODS)
 def test_every_kind_has_the_same_pod(
-    manifests: Manifests, kind: str, pod_of: Callable[[dict], dict], arguments: list[str]
+    manifests: Manifests, kind: str, pod_of: PodOf, arguments: list[str]
 ) -> None:
     spec = pod_of(manifests.one(kind))["spec"]
     expected = manifests.pod["spec"]
@@ -104,7 +106,7 @@ def test_autoscalers_leave_it_where_it_is(manifests: Manifests) -> None:
         ),
     ],
 )
-def test_image(image: dict, expected: object) -> None:
+def test_image(image: dict[str, Any], expected: object) -> None:
     assert render({"image": image}).container["image"] == expected
 
 
@@ -126,7 +128,7 @@ def test_image(image: dict, expected: object) -> None:
         ),
     ],
 )
-def test_value_arrives_in_the_pod(values: dict, field: str, expected: object) -> None:
+def test_value_arrives_in_the_pod(values: dict[str, Any], field: str, expected: object) -> None:
     assert render(values).pod["spec"][field] == expected
 
 

@@ -4,6 +4,7 @@ import importlib.util
 import json
 from collections.abc import Iterator
 from types import ModuleType
+from typing import Any
 
 import kubernetes_validate
 import pytest
@@ -73,7 +74,7 @@ REFUSED = {
 @needs_helm
 @pytest.mark.parametrize("values", MANY_VALUES.values(), ids=MANY_VALUES)
 @pytest.mark.parametrize("version", [VERSIONS[0], VERSIONS[-1]])
-def test_every_object_is_what_kubernetes_expects(values: dict, version: str) -> None:
+def test_every_object_is_what_kubernetes_expects(values: dict[str, Any], version: str) -> None:
     manifests = render(values, "--kube-version", version)
     for found in manifests.objects:
         kubernetes_validate.validate(found, version, strict=True)
@@ -92,14 +93,14 @@ def test_an_object_that_kubernetes_does_not_expect_is_noticed() -> None:
 
 @needs_helm
 @pytest.mark.parametrize("values", MANY_VALUES.values(), ids=MANY_VALUES)
-def test_lint(values: dict) -> None:
+def test_lint(values: dict[str, Any]) -> None:
     printed = helm("lint", "--strict", str(CHART), values={"connections": CONNECTIONS, **values})
     assert "0 chart(s) failed" in printed
 
 
 @needs_helm
 @pytest.mark.parametrize("values", REFUSED.values(), ids=REFUSED)
-def test_refused(values: dict) -> None:
+def test_refused(values: dict[str, Any]) -> None:
     with pytest.raises(HelmError, match="values don't meet the specifications of the schema"):
         render(values)
 
@@ -123,7 +124,7 @@ def test_the_schema_knows_every_value_and_no_other() -> None:
     assert list(_unlike(schema, values, path="")) == []
 
 
-def _unlike(schema: dict, values: dict, *, path: str) -> Iterator[str]:
+def _unlike(schema: dict[str, Any], values: dict[str, Any], *, path: str) -> Iterator[str]:
     """Paths that one side has and the other has not; maps of the user's own keys end the walk."""
     if "properties" not in schema:
         return
@@ -138,6 +139,8 @@ def _unlike(schema: dict, values: dict, *, path: str) -> Iterator[str]:
 @pytest.fixture
 def table() -> ModuleType:
     spec = importlib.util.spec_from_file_location("table", PROJECT / "helm" / "values_table.py")
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

@@ -18,7 +18,8 @@ TEXT = FILE.read_text().replace("${TAG}", "0.0.0")
 
 @pytest.fixture
 def services() -> dict[str, Any]:
-    return yaml.safe_load(TEXT)["services"]
+    found: dict[str, Any] = yaml.safe_load(TEXT)["services"]
+    return found
 
 
 def test_it_follows_the_specification() -> None:

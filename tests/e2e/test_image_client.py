@@ -17,6 +17,7 @@ from support.e2e import client_zip
 from support.e2e.containers import HARDENED, UID, VERSION, ContainerJob, derive, docker, make_image
 from support.e2e.download_site import DownloadSite, download_site
 from support.source_database import SourceDatabase
+from support.target_database import TargetDatabase
 from support.tls import Authority
 
 CLIENT_DIR = "/opt/oracle/instantclient"
@@ -55,7 +56,7 @@ def test_the_version_is_printed(client_image: str) -> None:
 
 
 def test_thin_mode_remains_at_hand(
-    client_job: ContainerJob, small_source: SourceDatabase, target
+    client_job: ContainerJob, small_source: SourceDatabase, target: TargetDatabase
 ) -> None:
     done = client_job("run", ETL_ORACLE_MODE="thin")
     assert done.exit_code == 0, done.stderr

@@ -10,6 +10,7 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -29,7 +30,7 @@ _ROWS_BEFORE_THE_HOLD = 10
 # The query for the rows themselves: the others end in a count, a sum or a hash.
 _ROWS_QUERY = "target_amount \nFROM"
 
-Values = dict[str, object]
+Values = dict[str, Any]
 Install = Callable[..., None]
 Trigger = Callable[..., DagRun]
 
@@ -218,7 +219,7 @@ class TestRun:
         install: Install,
         trigger: Trigger,
         target: TargetDatabase,
-        conf: dict,
+        conf: dict[str, Any],
         mode: str,
         months: list[int],
     ) -> None:
@@ -242,7 +243,7 @@ class TestRun:
         ],
     )
     def test_params_that_do_not_go_together_start_no_pod(
-        self, install: Install, trigger: Trigger, cluster: Cluster, conf: dict, said: str
+        self, install: Install, trigger: Trigger, cluster: Cluster, conf: dict[str, Any], said: str
     ) -> None:
         install()
         with cluster.watched_pods() as watched:

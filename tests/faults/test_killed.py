@@ -2,6 +2,7 @@
 
 import signal
 import time
+from collections.abc import Callable
 
 import pytest
 
@@ -14,7 +15,7 @@ CASES = range(60)
 
 
 @pytest.mark.parametrize("number", some(10, CASES))
-def test_killed_at_a_random_moment(harness: FaultHarness, number) -> None:
+def test_killed_at_a_random_moment(harness: FaultHarness, number: int) -> None:
     kill_somewhere(harness)
 
 
@@ -29,7 +30,7 @@ def test_a_commit_that_never_arrives(harness: FaultHarness) -> None:
 
 
 @pytest.mark.parametrize("cut", some(2, [Link.drop, Link.freeze, Link.reset]))
-def test_a_commit_whose_answer_is_lost(harness: FaultHarness, cut) -> None:
+def test_a_commit_whose_answer_is_lost(harness: FaultHarness, cut: Callable[[Link], None]) -> None:
     """The job asks the ledger what became of it."""
     harness.edit()
     case = harness.case()
@@ -72,7 +73,9 @@ def test_a_commit_whose_answer_is_lost_is_not_loaded_again(harness: FaultHarness
 
 @pytest.mark.parametrize("number", SIGNALS)
 @pytest.mark.parametrize("answered", [False, True], ids=["before", "after"])
-def test_killed_around_the_commit(harness: FaultHarness, number, answered) -> None:
+def test_killed_around_the_commit(
+    harness: FaultHarness, number: signal.Signals, answered: bool
+) -> None:
     """Before: the commit is held back until the signal is sent. After: its answer is."""
     harness.edit()
     case = harness.case()

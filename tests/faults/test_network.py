@@ -22,13 +22,13 @@ _KEEPALIVE_TIMER = "02"
 @pytest.mark.parametrize("action", CUTS)
 @pytest.mark.parametrize("database", DATABASES)
 def test_the_network_fails_at_a_random_byte(
-    harness: FaultHarness, database, action, number
+    harness: FaultHarness, database: str, action: str, number: int
 ) -> None:
     cut_somewhere(harness, database, action)
 
 
 @pytest.mark.parametrize("database", DATABASES)
-def test_a_server_that_accepts_and_says_nothing(harness: FaultHarness, database) -> None:
+def test_a_server_that_accepts_and_says_nothing(harness: FaultHarness, database: str) -> None:
     case = harness.case()
     harness.proxy_of(database).freeze_new()
 
@@ -38,7 +38,7 @@ def test_a_server_that_accepts_and_says_nothing(harness: FaultHarness, database)
 
 
 @pytest.mark.parametrize("database", DATABASES)
-def test_a_connection_that_ends_at_once(harness: FaultHarness, database) -> None:
+def test_a_connection_that_ends_at_once(harness: FaultHarness, database: str) -> None:
     case = harness.case()
     harness.proxy_of(database).refuse_new()
 
@@ -48,7 +48,7 @@ def test_a_connection_that_ends_at_once(harness: FaultHarness, database) -> None
 
 
 @pytest.mark.parametrize("database", DATABASES)
-def test_a_slow_network_is_no_failure(harness: FaultHarness, database) -> None:
+def test_a_slow_network_is_no_failure(harness: FaultHarness, database: str) -> None:
     harness.edit()
     case = harness.case()
     harness.proxy_of(database).delay(0.01)

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Literal
 
 import psycopg
 import pytest
@@ -57,7 +58,9 @@ def in_mid_copy(harness: FaultHarness, action: Callable[[], None]) -> threading.
 
 
 @pytest.mark.parametrize("mode", ["fast", "immediate"])
-def test_restarted_in_mid_run(harness: FaultHarness, server: EmbeddedPostgres, mode) -> None:
+def test_restarted_in_mid_run(
+    harness: FaultHarness, server: EmbeddedPostgres, mode: Literal["fast", "immediate"]
+) -> None:
     harness.edit()
     case = harness.case()
     in_mid_copy(harness, lambda: server.stop(mode))
@@ -100,7 +103,7 @@ def test_an_administrator_ends_the_session(harness: FaultHarness) -> None:
 @pytest.mark.parametrize(
     "text", some(2, [b"COPY", b"DELETE FROM mb.sales_target", b"SELECT mb.sales"])
 )
-def test_a_server_process_that_stands_still(harness: FaultHarness, text) -> None:
+def test_a_server_process_that_stands_still(harness: FaultHarness, text: bytes) -> None:
     """The network lives, the kernel answers for the process: only our own clock can tell."""
     harness.edit()
     case = harness.case()
@@ -145,7 +148,7 @@ def _take_all(stack: ExitStack, url: str) -> None:
 
 
 @pytest.mark.parametrize("mode", some(2, ["ROW EXCLUSIVE", "ACCESS EXCLUSIVE", "SHARE"]))
-def test_somebody_holds_a_lock(harness: FaultHarness, mode) -> None:
+def test_somebody_holds_a_lock(harness: FaultHarness, mode: str) -> None:
     harness.edit()
     case = harness.case()
     with psycopg.connect(harness.target.url) as other:

@@ -3,12 +3,15 @@
 import signal
 import threading
 import time
+from functools import partial
+from typing import Any
 
 import psycopg
 import pytest
 
 from support.faults.harness import LOADS_COMMIT, FaultHarness, comes_true, ended_as_one_of_many
 from support.faults.proxy import Hold, Link
+from support.source_database import SourceRow
 from support.target_database import TargetDatabase
 
 
@@ -20,7 +23,7 @@ def held_before_its_commit(harness: FaultHarness) -> Hold:
 
 
 @pytest.mark.parametrize("number", [2, 10])
-def test_runs_at_once(harness: FaultHarness, number) -> None:
+def test_runs_at_once(harness: FaultHarness, number: int) -> None:
     harness.edit()
     case = harness.case()
 
@@ -40,7 +43,7 @@ def test_runs_at_once(harness: FaultHarness, number) -> None:
         ["backfill", "--from", "2024-01", "--to", "2024-06"],
     ],
 )
-def test_a_load_beside_a_load_is_told_who_loads(harness: FaultHarness, beside) -> None:
+def test_a_load_beside_a_load_is_told_who_loads(harness: FaultHarness, beside: list[str]) -> None:
     harness.edit()
     case = harness.case()
     held = held_before_its_commit(harness)
@@ -57,7 +60,7 @@ def test_a_load_beside_a_load_is_told_who_loads(harness: FaultHarness, beside) -
 
 
 @pytest.mark.parametrize("command", [["verify"], ["verify", "--rows"], ["run", "--dry-run"]])
-def test_what_only_reads_runs_beside_a_load(harness: FaultHarness, command) -> None:
+def test_what_only_reads_runs_beside_a_load(harness: FaultHarness, command: list[str]) -> None:
     harness.edit()
     case = harness.case()
     held = held_before_its_commit(harness)
@@ -77,7 +80,7 @@ def test_readers_see_the_old_or_the_new_rows_and_never_wait(harness: FaultHarnes
     """Ten thousand rows change their sum at once; eight readers look all the time."""
     harness.edit()
     case = harness.case()
-    seen: set[tuple] = set()
+    seen: set[tuple[Any, ...]] = set()
     waits: list[float] = []
     done = threading.Event()
 
@@ -142,7 +145,7 @@ def test_a_writer_of_the_target_waits_and_its_rows_are_found(harness: FaultHarne
 def test_the_source_is_written_all_the_time(harness: FaultHarness) -> None:
     """Each run lands on one moment of the source, whatever is committed meanwhile."""
     done = threading.Event()
-    snapshots: list[list] = []
+    snapshots: list[list[SourceRow]] = []
 
     def write() -> None:
         while not done.is_set():
@@ -156,7 +159,7 @@ def test_the_source_is_written_all_the_time(harness: FaultHarness) -> None:
         for _ in range(3):
             assert harness.run("run").exit_code == 0
             landed = harness.target.rows()
-            assert comes_true(lambda rows=landed: rows in snapshots)
+            assert comes_true(partial(snapshots.__contains__, landed))
     finally:
         done.set()
         writer.join()

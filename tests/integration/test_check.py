@@ -56,8 +56,8 @@ def test_the_source_may_be_a_table_a_view_or_a_synonym(
     small_source: SourceDatabase,
     target: TargetDatabase,
     standin: OracleStandin,
-    statement,
-    found,
+    statement: str,
+    found: str,
 ) -> None:
     small_source.execute(statement)
 

@@ -1,11 +1,12 @@
 """What a run reloads, and what it leaves alone."""
 
 import json
+from typing import Any
 
 import pytest
 
-from support.command import Job, Result
-from support.source_database import SourceDatabase
+from support.command import Event, Job, Result
+from support.source_database import SourceDatabase, SourceRow
 from support.target_database import TargetDatabase
 
 
@@ -22,7 +23,7 @@ def reloaded(target: TargetDatabase) -> dict[str, str]:
     return {entry["period"]: entry["status"] for entry in report["reloaded"]}
 
 
-def versions(target: TargetDatabase, where: str) -> list[tuple]:
+def versions(target: TargetDatabase, where: str) -> list[tuple[Any, ...]]:
     """Where these rows lie and who wrote them: changed by any rewrite."""
     return sorted(target.query(f"SELECT ctid::text, xmin::text FROM mb.sales_target WHERE {where}"))
 
@@ -58,7 +59,7 @@ def versions(target: TargetDatabase, where: str) -> list[tuple]:
     ],
 )  # fmt: skip
 def test_only_the_touched_period_is_reloaded(
-    job: Job, loaded: SourceDatabase, target: TargetDatabase, edits, expected
+    job: Job, loaded: SourceDatabase, target: TargetDatabase, edits: list[str], expected: list[str]
 ) -> None:
     untouched = versions(target, "target_month <> 3")
     for edit in edits:
@@ -105,7 +106,7 @@ def test_a_period_that_somebody_drifted_with_is_reloaded_and_named(
     ],
 )
 def test_without_a_valid_receipt_everything_is_reloaded(
-    job: Job, loaded: SourceDatabase, target: TargetDatabase, change
+    job: Job, loaded: SourceDatabase, target: TargetDatabase, change: str
 ) -> None:
     target.execute(change)
 
@@ -157,7 +158,7 @@ def test_more_periods_than_one_query_takes(
 # Guards -----------------------------------------------------------------------------------------
 
 
-def refused(result: Result, target: TargetDatabase, rows: list) -> dict:
+def refused(result: Result, target: TargetDatabase, rows: list[SourceRow]) -> Event:
     assert result.exit_code == 65, result.stderr
     assert target.rows() == rows
     assert target.last_run("outcome", "exit_code") == ("failed", 65)

@@ -1,5 +1,6 @@
 """What stands on record after a run, and after one that failed or was killed."""
 
+import subprocess
 import threading
 
 from oracle_standin import OracleStandin
@@ -150,7 +151,7 @@ def test_runs_shows_the_ledger(job: Job, small_source: SourceDatabase) -> None:
     assert last[2] == lines[2]
 
 
-def start_and_wait_for_rows(job: Job, standin: OracleStandin):
+def start_and_wait_for_rows(job: Job, standin: OracleStandin) -> subprocess.Popen[str]:
     """A run that has sent rows and has more to come."""
     reached = threading.Event()
     standin.faults.before_fetch(lambda rows: reached.set() if rows >= 10 else None)

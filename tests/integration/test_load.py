@@ -1,12 +1,14 @@
 """What a load does to the target, whatever happens beside it."""
 
 import threading
+from collections.abc import Callable
 from decimal import Decimal
 
 import psycopg
 import pytest
 
 from oracle_standin import OracleStandin
+from oracle_standin.faults import Faults
 from support.command import Job
 from support.source_database import SourceDatabase
 from support.target_database import TargetDatabase
@@ -247,8 +249,8 @@ def test_a_source_that_fails_in_mid_read_leaves_the_old_rows(
     small_source: SourceDatabase,
     target: TargetDatabase,
     standin: OracleStandin,
-    fault,
-    code,
+    fault: Callable[[Faults], None],
+    code: str,
 ) -> None:
     job("run")
     before = target.rows()

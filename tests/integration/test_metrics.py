@@ -63,8 +63,8 @@ def family(prometheus: Prometheus, name: str, label: str) -> dict[str, float]:
 def test_a_run_a_failed_run_and_a_run_again(
     pushing: Job, small_source: SourceDatabase, prometheus: Prometheus, gateway: Pushgateway
 ) -> None:
-    def value(name: str) -> float | None:
-        return prometheus.value(METRICS + name)
+    def value(name: str) -> float:
+        return prometheus.number(METRICS + name)
 
     def pushed(*arguments: str) -> int:
         exit_code = pushing(*arguments).exit_code
@@ -105,7 +105,7 @@ def test_a_run_a_failed_run_and_a_run_again(
         "succeeded": 2, "failed": 1, "abandoned": 0,
     }  # fmt: skip
     assert gateway.groups() == [{"job": "etl_sales_target"}]
-    assert value("last_success_timestamp_seconds") <= prometheus.value(
+    assert value("last_success_timestamp_seconds") <= prometheus.number(
         'push_time_seconds{job="etl_sales_target"}'
     )
 
@@ -120,7 +120,7 @@ def test_what_a_run_costs(
     prometheus.wait_for_scrape()
 
     phases = family(prometheus, "last_run_phase_duration_seconds", "phase")
-    total = prometheus.value(METRICS + "last_run_duration_seconds")
+    total = prometheus.number(METRICS + "last_run_duration_seconds")
     assert set(phases) == {
         "lock", "check", "digest", "plan", "copy", "reconcile", "commit", "vacuum",
     }  # fmt: skip
@@ -133,9 +133,9 @@ def test_what_a_run_costs(
         ("last_run_retries", "retries"),
     ):
         assert prometheus.value(METRICS + name) == json.loads(report.read_text())[key], name
-    assert prometheus.value(METRICS + "last_run_oracle_received_bytes") > 1_000
-    assert prometheus.value(METRICS + "last_run_postgres_sent_bytes") > 24 * 10
-    assert 20 << 20 < prometheus.value(METRICS + "last_run_peak_memory_bytes") < 200 << 20
+    assert prometheus.number(METRICS + "last_run_oracle_received_bytes") > 1_000
+    assert prometheus.number(METRICS + "last_run_postgres_sent_bytes") > 24 * 10
+    assert 20 << 20 < prometheus.number(METRICS + "last_run_peak_memory_bytes") < 200 << 20
     assert family(prometheus, "last_run_info", "mode") == {"full": 1}
 
 
@@ -315,6 +315,7 @@ def test_a_gateway_that_comes_back_soon_gets_the_metrics(
     gateway.stop()
     process = pushing.start("run", ETL_PUSHGATEWAY_TIMEOUT_SECONDS="30")
     stderr = ""
+    assert process.stderr
     while "target_connected" not in stderr:
         stderr += process.stderr.readline()
     time.sleep(2)

@@ -29,8 +29,7 @@ def gateway(
     authority: Authority, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Pushgateway]:
     config = tmp_path_factory.mktemp("gateway") / "web.yml"
-    server = str(authority.server_file)
-    tls = {"cert_file": server, "key_file": server}
+    tls = dict.fromkeys(("cert_file", "key_file"), str(authority.server_file))
     config.write_text(
         yaml.safe_dump({"tls_server_config": tls, "basic_auth_users": {"pusher": PASSWORD_HASH}})
     )

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import jsonschema
@@ -29,9 +30,9 @@ from support.urls import with_password
 HALF_A_GIB = 1 << 29
 
 
-def validated(text: str) -> dict:
+def validated(text: str) -> dict[str, Any]:
     """The report in this text, if it is what the schema says."""
-    report = json.loads(text)
+    report: dict[str, Any] = json.loads(text)
     checker = jsonschema.Draft202012Validator(
         REPORT_SCHEMA, format_checker=jsonschema.Draft202012Validator.FORMAT_CHECKER
     )
@@ -217,7 +218,10 @@ def test_a_file_that_cannot_be_is_known_before_the_run(
 
 
 def test_a_file_that_cannot_be_written_any_more_is_a_warning(
-    job: Job, small_source: SourceDatabase, monkeypatch: pytest.MonkeyPatch, capsys
+    job: Job,
+    small_source: SourceDatabase,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(deliver, "_XCOM_FOLDER", Path("/proc/self/fd"))
 

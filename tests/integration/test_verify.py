@@ -16,7 +16,9 @@ def loaded(job: Job, small_source: SourceDatabase) -> SourceDatabase:
 
 
 @pytest.mark.parametrize("arguments", [(), ("--rows",)])
-def test_equal(job: Job, loaded: SourceDatabase, target: TargetDatabase, arguments) -> None:
+def test_equal(
+    job: Job, loaded: SourceDatabase, target: TargetDatabase, arguments: tuple[str, ...]
+) -> None:
     result = job("verify", *arguments)
 
     assert result.exit_code == 0, result.stderr
@@ -75,7 +77,7 @@ def test_rows_shows_twenty(job: Job, loaded: SourceDatabase, target: TargetDatab
 
 @pytest.mark.parametrize("arguments", [(), ("--rows",)])
 def test_a_difference_that_is_gone_at_a_second_look_is_no_alarm(
-    job: Job, loaded: SourceDatabase, standin: OracleStandin, arguments
+    job: Job, loaded: SourceDatabase, standin: OracleStandin, arguments: tuple[str, ...]
 ) -> None:
     loaded.execute("UPDATE {table} SET target_amount = 0 WHERE id = 14")
     edits = iter(["UPDATE {table} SET target_amount = 14.25 WHERE id = 14"])

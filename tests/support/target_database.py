@@ -1,6 +1,7 @@
 """The target that integration tests read and disturb."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import psycopg
 
@@ -21,14 +22,14 @@ class TargetDatabase:
         with psycopg.connect(self.url) as connection:
             return ordered(connection.execute(f"SELECT {COLUMNS} FROM mb.sales_target".encode()))
 
-    def query(self, statement: str) -> list[tuple]:
+    def query(self, statement: str) -> list[tuple[Any, ...]]:
         with psycopg.connect(self.url) as connection:
             return connection.execute(statement.encode()).fetchall()
 
     def exists(self) -> bool:
         return self.query("SELECT to_regclass('mb.sales_target')") != [(None,)]
 
-    def last_run(self, *columns: str) -> tuple:
+    def last_run(self, *columns: str) -> tuple[Any, ...]:
         """These columns of the ledger's last run."""
         return self.query(
             f"SELECT {', '.join(columns)} FROM mb.etl_sales_target_runs"

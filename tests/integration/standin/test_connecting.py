@@ -116,7 +116,7 @@ def test_asyncio_is_served_alike(server: OracleStandin) -> None:
             user=server.user, password=server.password, dsn=server.dsn
         ) as connection:
             (row,) = await connection.fetchall("select count(*) from t")
-        return row[0]
+        return int(row[0])
 
     assert asyncio.run(count()) == 3000
 

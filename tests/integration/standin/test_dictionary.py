@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from decimal import Decimal
+from typing import Any
 
 import oracledb
 import pytest
@@ -106,7 +107,7 @@ def test_an_object_that_one_may_not_read_has_its_code(
     ],
 )  # fmt: skip
 def test_the_dictionary_knows(
-    connection: oracledb.Connection, sql: str, expected: list[tuple]
+    connection: oracledb.Connection, sql: str, expected: list[tuple[Any, ...]]
 ) -> None:
     with connection.cursor() as cursor:
         assert cursor.execute(sql).fetchall() == expected

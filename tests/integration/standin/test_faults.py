@@ -3,6 +3,7 @@
 import gc
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import oracledb
 import pytest
@@ -25,7 +26,7 @@ def cursor(connection: oracledb.Connection) -> Iterator[oracledb.Cursor]:
 
 
 def rows_until_failure(cursor: oracledb.Cursor) -> tuple[int, oracledb.DatabaseError]:
-    received: list[tuple] = []
+    received: list[tuple[Any, ...]] = []
     with pytest.raises(oracledb.DatabaseError) as raised:
         received.extend(cursor.execute("select n from t"))
     return len(received), raised.value
@@ -34,7 +35,7 @@ def rows_until_failure(cursor: oracledb.Cursor) -> tuple[int, oracledb.DatabaseE
 @pytest.mark.parametrize("cached", [False, True])
 @pytest.mark.parametrize("after_rows", [0, 5, 10, 55, 99])
 def test_an_ora_code_after_so_many_rows(
-    cursor: oracledb.Cursor, server: OracleStandin, after_rows: int, cached
+    cursor: oracledb.Cursor, server: OracleStandin, after_rows: int, cached: bool
 ) -> None:
     if cached:
         cursor.execute("select n from t").fetchall()
@@ -63,7 +64,9 @@ def test_an_ora_code_at_execute_and_for_one_table_only(
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("reset", [False, True], ids=["closed", "reset"])
 @pytest.mark.parametrize("after_rows", [None, 0, 50])
-def test_a_connection_is_dropped(server: OracleStandin, after_rows: int | None, reset) -> None:
+def test_a_connection_is_dropped(
+    server: OracleStandin, after_rows: int | None, reset: bool
+) -> None:
     with connect(server) as connection, connection.cursor() as cursor:
         cursor.arraysize = cursor.prefetchrows = 10
         server.faults.drop_connection(after_rows=after_rows, reset=reset)

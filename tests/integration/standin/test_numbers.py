@@ -82,7 +82,9 @@ def test_what_postgresql_holds_arrives_digit_for_digit(
     assert [Decimal(text) for (text,) in cursor] == [Decimal(number) for number in corners]
 
 
-def test_bit_vectors_save_what_repeats(server: OracleStandin, behind: Behind, cursor) -> None:
+def test_bit_vectors_save_what_repeats(
+    server: OracleStandin, behind: Behind, cursor: oracledb.Cursor
+) -> None:
     """The switch switches: the same rows in far fewer bytes."""
     behind.execute("TRUNCATE apps.t", "INSERT INTO apps.t SELECT i, 123456789, 1, 2"
         " FROM generate_series(1, 2000) i")  # fmt: skip

@@ -2,6 +2,7 @@
 
 import random
 from decimal import Decimal
+from typing import Any
 
 import oracledb
 import psycopg
@@ -16,9 +17,10 @@ from support.standin import Behind, connect, numbers_as_text
 
 NAMES = ", ".join(COLUMNS)
 ROWS = f"select {NAMES} from t"
+DIALECT = oracle_dialect.dialect()  # type: ignore[no-untyped-call]
 DIGESTS = str(
     digest.statement(statements.describe(TableName("apps", "t"))).compile(
-        dialect=oracle_dialect.dialect(), compile_kwargs={"literal_binds": True}
+        dialect=DIALECT, compile_kwargs={"literal_binds": True}
     )
 )
 INSERT = "INSERT INTO apps.t SELECT i, i % 7, i % 12 + 1, 2024, i / 4.0 FROM generate_series({}) i"
@@ -36,7 +38,7 @@ def _filled(behind: Behind, server: OracleStandin) -> None:
     server._memory._groups.clear()
 
 
-def fetch(connection: oracledb.Connection, sql: str) -> list[tuple]:
+def fetch(connection: oracledb.Connection, sql: str) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.outputtypehandler = numbers_as_text
         rows = cursor.execute(sql).fetchall()
@@ -101,12 +103,12 @@ def edit(behind: Behind, statements: list[str]) -> None:
             editor.execute(statement.encode())
 
 
-def answers(connection: oracledb.Connection) -> dict[str, list[tuple]]:
+def answers(connection: oracledb.Connection) -> dict[str, list[tuple[Any, ...]]]:
     """The rows, and the digests that are kept a group at a time."""
     return {sql: fetch(connection, sql) for sql in (ROWS, DIGESTS)}
 
 
-def uncached(behind: Behind) -> dict[str, list[tuple]]:
+def uncached(behind: Behind) -> dict[str, list[tuple[Any, ...]]]:
     """From a stand-in that has kept nothing."""
     with OracleStandin(behind.url) as fresh, connect(fresh) as connection:
         return answers(connection)
@@ -114,7 +116,7 @@ def uncached(behind: Behind) -> dict[str, list[tuple]]:
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
 def test_a_snapshot_stays_and_the_next_one_is_new(
-    connection: oracledb.Connection, server: OracleStandin, behind: Behind, change
+    connection: oracledb.Connection, server: OracleStandin, behind: Behind, change: list[str]
 ) -> None:
     begin(connection)
     before = answers(connection)
@@ -135,9 +137,9 @@ def test_a_snapshot_stays_and_the_next_one_is_new(
 @pytest.mark.parametrize("change", (CHANGES | DEFINITIONS).values(), ids=CHANGES | DEFINITIONS)
 @pytest.mark.parametrize("in_snapshot", [True, False])
 def test_a_kept_answer_is_never_an_old_one(
-    connection: oracledb.Connection, behind: Behind, change, in_snapshot
+    connection: oracledb.Connection, behind: Behind, change: list[str], in_snapshot: bool
 ) -> None:
-    def ask() -> dict[str, list[tuple]]:
+    def ask() -> dict[str, list[tuple[Any, ...]]]:
         if in_snapshot:
             begin(connection)
         asked = answers(connection)

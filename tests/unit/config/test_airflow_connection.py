@@ -196,7 +196,7 @@ def test_all_that_oracledb_connect_gets() -> None:
     ("extra", "thick_mode"),
     [({}, None), ({"thick_mode": "True"}, True), ({"thick_mode": False}, False)],
 )
-def test_thick_mode(extra: dict[str, Any], thick_mode: bool | None) -> None:  # noqa: FBT001
+def test_thick_mode(extra: dict[str, Any], thick_mode: bool | None) -> None:
     folders = {"thick_mode_lib_dir": "/client", "thick_mode_config_dir": "/tns"}
     found = oracle_parameters(parse(oracle_json(host="h", extra=extra | folders), name="X"))
 

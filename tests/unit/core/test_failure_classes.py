@@ -1,6 +1,8 @@
 """What each code means for the run, tried with the exceptions that the drivers themselves make."""
 
 import re
+from collections.abc import Callable
+from typing import Any
 
 import oracledb
 import psycopg
@@ -22,6 +24,8 @@ from etl_sales_target.oracle.errors import translated as oracle_errors
 from etl_sales_target.postgres.errors import FAILURE_CLASSES as POSTGRES
 from etl_sales_target.postgres.errors import translated as postgres_errors
 from etl_sales_target.runtime.retrying import is_worth_retrying
+
+Named = Callable[[Exception], JobError]
 
 
 def oracle_failure(code: str, said: str = "what Oracle says") -> oracledb.Error:
@@ -159,7 +163,7 @@ def test_the_innermost_known_code_is_the_cause() -> None:
     error = named_by_source(oracledb.OperationalError(text))
 
     assert error.code == "ORA-12514"
-    assert "service name" in error.remedy
+    assert "service name" in str(error.remedy)
 
 
 def test_a_code_that_nobody_knows_is_kept() -> None:
@@ -170,8 +174,8 @@ def test_a_code_that_nobody_knows_is_kept() -> None:
 
 
 @pytest.mark.parametrize("name", [named_by_source, named_by_target], ids=["oracle", "postgres"])
-def test_trouble_on_the_line_is_temporary_without_a_code(name) -> None:
-    module = oracledb if name is named_by_source else psycopg
+def test_trouble_on_the_line_is_temporary_without_a_code(name: Named) -> None:
+    module: Any = oracledb if name is named_by_source else psycopg
 
     assert type(name(module.OperationalError("the line is dead"))) is TemporaryError
     assert type(name(module.InternalError("what is this"))) is JobError
@@ -185,8 +189,8 @@ def test_trouble_on_the_line_is_temporary_without_a_code(name) -> None:
         (named_by_target, "server does not support SSL, but SSL was required"),
     ],
 )
-def test_a_certificate_that_nobody_trusts_is_not_tried_again(name, text: str) -> None:
-    module = oracledb if name is named_by_source else psycopg
+def test_a_certificate_that_nobody_trusts_is_not_tried_again(name: Named, text: str) -> None:
+    module: Any = oracledb if name is named_by_source else psycopg
 
     assert type(name(module.OperationalError(text))) is NotAllowedError
 

@@ -71,7 +71,7 @@ def test_periods_sort_in_time_with_null_last(periods: list[Period]) -> None:
         (None, "1", False),
     ],
 )
-def test_what_is_a_calendar_month(year: str | None, month: str | None, is_one: bool) -> None:  # noqa: FBT001
+def test_what_is_a_calendar_month(year: str | None, month: str | None, is_one: bool) -> None:
     assert period(year, month).is_calendar_month is is_one
 
 
@@ -89,7 +89,7 @@ def test_what_is_a_calendar_month(year: str | None, month: str | None, is_one: b
         (None, None, False),
     ],
 )
-def test_months_include_both_ends(year: str | None, month: str | None, inside: bool) -> None:  # noqa: FBT001
+def test_months_include_both_ends(year: str | None, month: str | None, inside: bool) -> None:
     assert (period(year, month) in MonthRange((2023, 11), (2024, 2))) is inside
 
 

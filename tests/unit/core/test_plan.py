@@ -1,6 +1,7 @@
 """The plan: which periods are reloaded, and why."""
 
 from decimal import Decimal
+from typing import TypeVar
 
 import pytest
 from hypothesis import given
@@ -18,6 +19,9 @@ from etl_sales_target.core.plan import (
 )
 from support.builders import DIGEST_VERSION, content, loaded_period, period
 
+Value = TypeVar("Value")
+Sides = tuple[dict[Period, PeriodDigest], dict[Period, int], dict[Period, LoadedPeriod]]
+
 JANUARY = period(2024, 1)
 RUN = LoadRequest(Mode.RUN)
 FULL = LoadRequest(Mode.FULL)
@@ -32,9 +36,15 @@ def plan_of(
     """The plan for one period; None: it is not there."""
     return make_plan(
         request,
-        *({} if each is None else {JANUARY: each} for each in (source, target_rows, loaded)),
+        in_january(source),
+        in_january(target_rows),
+        in_january(loaded),
         DIGEST_VERSION,
     )
+
+
+def in_january(value: Value | None) -> dict[Period, Value]:
+    return {} if value is None else {JANUARY: value}
 
 
 STATES = {
@@ -154,7 +164,7 @@ SIDES = st.tuples(
 
 
 @given(SIDES, st.booleans())
-def test_any_plan_makes_the_target_equal_to_the_source(sides, force: bool) -> None:  # noqa: FBT001
+def test_any_plan_makes_the_target_equal_to_the_source(sides: Sides, force: bool) -> None:
     source, target_rows, loaded_periods = sides
     plan = make_plan(
         LoadRequest(Mode.FULL if force else Mode.RUN),
@@ -174,7 +184,7 @@ def test_any_plan_makes_the_target_equal_to_the_source(sides, force: bool) -> No
 
 
 @given(SIDES)
-def test_what_is_left_alone_has_a_receipt_for_just_what_is_there(sides) -> None:
+def test_what_is_left_alone_has_a_receipt_for_just_what_is_there(sides: Sides) -> None:
     source, target_rows, loaded_periods = sides
     plan = make_plan(RUN, source, target_rows, loaded_periods, DIGEST_VERSION)
 
@@ -186,7 +196,7 @@ def test_what_is_left_alone_has_a_receipt_for_just_what_is_there(sides) -> None:
 
 
 @given(SIDES)
-def test_entries_stand_in_time(sides) -> None:
+def test_entries_stand_in_time(sides: Sides) -> None:
     plan = make_plan(RUN, *sides, DIGEST_VERSION)
 
     keys = [entry.period.sort_key for entry in plan.entries]

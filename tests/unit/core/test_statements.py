@@ -18,7 +18,8 @@ from etl_sales_target.core.names import TableName
 from etl_sales_target.core.periods import Period
 from support.builders import period
 
-ORACLE, POSTGRES = oracle.dialect(), postgresql.dialect()
+ORACLE: Dialect = oracle.dialect()  # type: ignore[no-untyped-call]
+POSTGRES: Dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
 SALES = statements.describe(TableName("apps", "sales"))
 COLUMNS = "id, product_id, target_month, target_year, target_amount"
 

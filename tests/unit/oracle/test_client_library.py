@@ -18,7 +18,7 @@ def reason_against(client_dir: Path) -> NotFoundError:
     with pytest.raises(NotFoundError) as e:
         validate(client_dir)
     assert e.value.exit_code == 69
-    assert e.value.remedy.endswith(".")
+    assert str(e.value.remedy).endswith(".")
     return e.value
 
 
@@ -28,7 +28,7 @@ def test_no_library(tmp_path: Path, folder: str) -> None:
     error = reason_against(tmp_path / folder)
 
     assert error.message == f"There is no libclntsh.so in {tmp_path / folder}."
-    assert "ETL_ORACLE_MODE=thin" in error.remedy
+    assert "ETL_ORACLE_MODE=thin" in str(error.remedy)
 
 
 def test_a_library_that_is_none(tmp_path: Path) -> None:
@@ -36,7 +36,7 @@ def test_a_library_that_is_none(tmp_path: Path) -> None:
     error = reason_against(tmp_path)
 
     assert f"{tmp_path}/libclntsh.so cannot be loaded" in error.message
-    assert "architecture" in error.remedy
+    assert "architecture" in str(error.remedy)
 
 
 def test_a_link_to_nothing(tmp_path: Path) -> None:
@@ -96,10 +96,10 @@ def test_a_library_whose_neighbour_is_missing(tmp_path: Path, needed: str, remed
     error = reason_against(tmp_path)
 
     assert f"{needed}: cannot open shared object file" in error.message
-    assert remedy.format(tmp_path) in error.remedy
+    assert remedy.format(tmp_path) in str(error.remedy)
 
 
-def parameters(thick_mode: bool | None = None, lib_dir: str | None = None) -> OracleParameters:  # noqa: FBT001
+def parameters(thick_mode: bool | None = None, lib_dir: str | None = None) -> OracleParameters:
     return OracleParameters(
         login={},
         thick_mode=thick_mode,
@@ -122,9 +122,9 @@ def parameters(thick_mode: bool | None = None, lib_dir: str | None = None) -> Or
 def test_which_mode(
     tmp_path: Path,
     mode: str,
-    thick_mode: bool | None,  # noqa: FBT001
-    installed: bool,  # noqa: FBT001
-    is_thick: bool,  # noqa: FBT001
+    thick_mode: bool | None,
+    installed: bool,
+    is_thick: bool,
     reason: str,
 ) -> None:
     if installed:

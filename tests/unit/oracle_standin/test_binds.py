@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from oracle_standin.binds import literal, number_binds, values_by_name
 from oracle_standin.errors import OraError
+from oracle_standin.requests import BindValue
 
 PASSED_OVER = ["'it''s :no'", '"a:no"', "-- :no\n", "/* :no\n */", " a ", " = ", ","]
 
@@ -64,7 +65,7 @@ def test_a_text_stays_inside_its_literal(text: str) -> None:
         ),
     ],
 )
-def test_each_type_has_its_literal(value: object, expected: str) -> None:
+def test_each_type_has_its_literal(value: BindValue, expected: str) -> None:
     assert literal(value) == expected
 
 
