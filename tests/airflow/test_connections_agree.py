@@ -22,6 +22,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from etl_sales_target.config import airflow_connection
+from etl_sales_target.core.connection import Connection
 from etl_sales_target.core.errors import ConfigurationError
 from etl_sales_target.oracle import parameters as oracle_parameters
 from etl_sales_target.postgres import parameters as postgres_parameters
@@ -79,7 +80,7 @@ ANY_EXTRA = st.dictionaries(
 ORACLE_FIELDS = fields(["oracle"], WORD | IPV4 | IPV6).map(
     lambda drawn: drawn | {"schema": drawn["schema"] and drawn["schema"].translate(NO_BRACKETS)}
 )
-NO_BRACKETS = str.maketrans("", "", "()=")
+NO_BRACKETS: dict[int, int | None] = str.maketrans("", "", "()=")
 PLAIN = st.text("aZ09._-é ", min_size=1, max_size=12).map(str.strip).filter(bool)
 ORACLE_PLACES = st.sampled_from(["service_name", "sid", "dsn", None])
 ORACLE_DSN = st.sampled_from(
@@ -177,7 +178,7 @@ def read_by_airflow(text: str) -> AirflowConnection:
     return BaseHook.get_connection(CONN_ID)
 
 
-def read_by_job(text: str) -> airflow_connection.Connection:
+def read_by_job(text: str) -> Connection:
     """What the job gets for the same variable."""
     return airflow_connection.load(VARIABLE, {VARIABLE: text}, Path("/nonexistent"))
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import yaml
-from airflow.exceptions import AirflowException
+from airflow.exceptions import AirflowException  # type: ignore[attr-defined]
 from kubernetes.client import (
     ApiClient,
     V1ContainerState,
