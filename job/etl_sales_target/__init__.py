@@ -1,3 +1,3 @@
-"""Keeps a PostgreSQL table equal to an Oracle table: exact, one snapshot, proven before commit."""
+"""Keeps a PostgreSQL table equal to an Oracle table: exact, from one snapshot, reconciled."""
 
 __version__ = "0.1.0"

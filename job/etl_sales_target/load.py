@@ -49,7 +49,6 @@ class Load:
         ledger = Ledger(session, self.definition.target)
         with attempt.timed(Phase.LOCK):
             self._announce(session, ledger)
-            session.begin()
             target.lock()
             if ledger.outcome(self.run_id) == Outcome.SUCCEEDED:
                 log.info("commit_confirmed")  # An earlier attempt did not hear the answer.
@@ -72,7 +71,6 @@ class Load:
 
     def _announce(self, session: PostgresSession, ledger: Ledger) -> None:
         """Records the run apart from its load, so that one that is killed leaves a trace."""
-        session.begin()
         for name in ledger.create_missing():
             log.info("object_created", name=name)
         ledger.open(self.report(Outcome.RUNNING))
@@ -190,6 +188,8 @@ def _plan(
     with attempt.timed(Phase.PLAN):
         if not dry_run:
             target.lock_table()
+            # Only now can nobody add any more.
+            target.refuse_hazards()
         # A load has made both; a dry run may come before the first load.
         return make_plan(
             request,

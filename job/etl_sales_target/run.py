@@ -116,7 +116,6 @@ class Run:
             return False  # Nothing is on record.
         try:
             with services.open_postgres() as session:
-                session.begin()
                 ledger = Ledger(session, services.settings.definition.target)
                 ledger.close(self._report(Outcome.FAILED, error))
                 outcome = ledger.outcome(self._identity.run_id)

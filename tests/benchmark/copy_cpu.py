@@ -87,7 +87,6 @@ def _client_seconds(settings: Settings) -> list[float]:
     """This thread's CPU for the rows of each round trip of the job's copy."""
     services = Services.read(settings, "copy-cpu")
     with services.open_postgres() as session, services.open_source() as source:
-        session.begin()
         session.execute(text("CREATE SCHEMA mb"))
         target = Target(session, settings.target_table)
         target.create_missing()

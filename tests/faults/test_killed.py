@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from support.faults.at_random import SIGNALS, kill_somewhere
-from support.faults.harness import IMPATIENT, LOADS_COMMIT, FaultHarness, comes_true
+from support.faults.harness import COMMIT, IMPATIENT, LOADS_COMMIT, FaultHarness, comes_true
 from support.faults.proxy import Hold, Link
 from support.faults.suite import some
 
@@ -22,7 +22,7 @@ def test_killed_at_a_random_moment(harness: FaultHarness, number: int) -> None:
 def test_a_commit_that_never_arrives(harness: FaultHarness) -> None:
     harness.edit()
     case = harness.case()
-    harness.postgres_proxy.at_text(b"COMMIT", Link.drop, nth=LOADS_COMMIT)
+    harness.postgres_proxy.at_text(COMMIT, Link.drop, nth=LOADS_COMMIT)
 
     result = harness.run("run")
 
@@ -34,7 +34,7 @@ def test_a_commit_whose_answer_is_lost(harness: FaultHarness, cut: Callable[[Lin
     """The job asks the ledger what became of it."""
     harness.edit()
     case = harness.case()
-    lost = harness.postgres_proxy.answer_of(b"COMMIT", cut, nth=LOADS_COMMIT)
+    lost = harness.postgres_proxy.answer_of(COMMIT, cut, nth=LOADS_COMMIT)
 
     result = harness.run("run", **IMPATIENT)
 
@@ -51,7 +51,7 @@ def test_a_commit_whose_answer_is_lost_with_the_whole_network(harness: FaultHarn
         harness.postgres_proxy.refuse_new()
         link.drop()
 
-    harness.postgres_proxy.answer_of(b"COMMIT", cut_off, nth=LOADS_COMMIT)
+    harness.postgres_proxy.answer_of(COMMIT, cut_off, nth=LOADS_COMMIT)
 
     result = harness.run("run")
 
@@ -62,7 +62,7 @@ def test_a_commit_whose_answer_is_lost_is_not_loaded_again(harness: FaultHarness
     """The next attempt of the same run finds the commit in the ledger."""
     harness.edit()
     case = harness.case()
-    harness.postgres_proxy.answer_of(b"COMMIT", Link.drop, nth=LOADS_COMMIT)
+    harness.postgres_proxy.answer_of(COMMIT, Link.drop, nth=LOADS_COMMIT)
 
     result = harness.run("run", ETL_RETRY_BUDGET_SECONDS="30")
 
@@ -81,7 +81,7 @@ def test_killed_around_the_commit(
     case = harness.case()
     held = Hold()
     trap = harness.postgres_proxy.answer_of if answered else harness.postgres_proxy.at_text
-    trap(b"COMMIT", held, nth=LOADS_COMMIT)
+    trap(COMMIT, held, nth=LOADS_COMMIT)
     process = harness.start("run")
     assert held.reached.wait(30)
     process.signal(number)
@@ -99,7 +99,7 @@ def test_a_stop_during_a_commit_that_fails_is_heard(harness: FaultHarness) -> No
     harness.edit()
     case = harness.case()
     held = Hold(then=Link.drop)
-    harness.postgres_proxy.at_text(b"COMMIT", held, nth=LOADS_COMMIT)
+    harness.postgres_proxy.at_text(COMMIT, held, nth=LOADS_COMMIT)
     process = harness.start("run", ETL_RETRY_BUDGET_SECONDS="60")
     assert held.reached.wait(30)
     process.signal(signal.SIGTERM)

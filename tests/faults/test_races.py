@@ -9,7 +9,13 @@ from typing import Any
 import psycopg
 import pytest
 
-from support.faults.harness import LOADS_COMMIT, FaultHarness, comes_true, ended_as_one_of_many
+from support.faults.harness import (
+    COMMIT,
+    LOADS_COMMIT,
+    FaultHarness,
+    comes_true,
+    ended_as_one_of_many,
+)
 from support.faults.proxy import Hold, Link
 from support.source_database import SourceRow
 from support.target_database import TargetDatabase
@@ -18,7 +24,7 @@ from support.target_database import TargetDatabase
 def held_before_its_commit(harness: FaultHarness) -> Hold:
     """The next load reaches its commit, and waits there."""
     held = Hold()
-    harness.postgres_proxy.at_text(b"COMMIT", held, nth=LOADS_COMMIT)
+    harness.postgres_proxy.at_text(COMMIT, held, nth=LOADS_COMMIT)
     return held
 
 

@@ -194,7 +194,7 @@ def test_a_source_that_shrank_is_refused(
 
     failure = refused(job("run"), target, rows)
 
-    assert "from 24 to 11 rows" in failure["error"]
+    assert "has 11 rows and the last load left 24:" in failure["error"]
     assert job("run", "--full").exit_code == 65
     assert job("backfill", "--from", "2024-01", "--to", "2024-02").exit_code == 65
     assert job("run", ETL_MAX_SHRINK_PERCENT="60").exit_code == 0

@@ -1,7 +1,9 @@
 """The target that integration tests read and disturb."""
 
+import secrets
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 
@@ -25,6 +27,18 @@ class TargetDatabase:
     def query(self, statement: str) -> list[tuple[Any, ...]]:
         with psycopg.connect(self.url) as connection:
             return connection.execute(statement.encode()).fetchall()
+
+    def login_of(self, *grants: str) -> str:
+        """The URL of a new ordinary user that has been granted this; `{role}` stands for it."""
+        role = f"loader_{secrets.token_hex(4)}"
+        with psycopg.connect(self.url) as connection:
+            connection.execute(f"CREATE ROLE {role} LOGIN PASSWORD 'of-the-loader'".encode())
+            for grant in grants:
+                connection.execute(grant.format(role=role).encode())
+        place = urlsplit(self.url)
+        return urlunsplit(
+            place._replace(netloc=f"{role}:of-the-loader@{place.netloc.rpartition('@')[2]}")
+        )
 
     def exists(self) -> bool:
         return self.query("SELECT to_regclass('mb.sales_target')") != [(None,)]

@@ -55,7 +55,7 @@ def compare_tables(
     Reads a second time before it says that they differ: a load or an edit may have come between
     the two snapshots.
     """
-    target.check()
+    target.check_columns()
     session.rollback()
     found = _compare(source, session, target, rows=rows)
     if not found.is_equal:

@@ -20,6 +20,8 @@ PUSHGATEWAY_PASSWORD = "ETL_PUSHGATEWAY_PASSWORD"  # noqa: S105
 OPENLINEAGE_API_KEY = "OPENLINEAGE_API_KEY"
 
 _IDENTIFIER = r"[A-Za-z_][A-Za-z0-9_$#]*"
+# PostgreSQL cuts names at 63 bytes, without an error; the names of further tables add to this one.
+_TARGET_NAME_BYTES = 55
 _TABLE_NAME = re.compile(rf"({_IDENTIFIER})\.({_IDENTIFIER})")
 
 
@@ -80,6 +82,7 @@ class Settings:
         """
         env = Env(prefix="ETL_")
         env.add_parser("table", _table_name)
+        env.add_parser("target_table", _target_table_name)
         env.add_parser("url_of_server", _url_of_server)
         seconds = {"validate": validate.Range(min=1, max=86_400)}
         try:
@@ -88,7 +91,7 @@ class Settings:
                     "CONNECTIONS_DIR", Path("/etc/etl-sales-target/connections")
                 ),
                 source_table=env.table("SOURCE_TABLE", "APPS.KHS_CUSTOMERS_TRX_TARGETS"),
-                target_table=env.table("TARGET_TABLE", "mb.sales_target"),
+                target_table=env.target_table("TARGET_TABLE", "mb.sales_target"),
                 batch_rows=env.int(
                     "BATCH_ROWS", 5_000, validate=validate.Range(min=1, max=1_000_000)
                 ),
@@ -129,6 +132,14 @@ def _table_name(text: str) -> TableName:
     if not match:
         raise EnvError(f"{text!r} is not SCHEMA.TABLE in letters, digits, '_', '$' and '#'")
     return TableName(schema=match[1].lower(), name=match[2].lower())
+
+
+def _target_table_name(text: str) -> TableName:
+    name = _table_name(text)
+    for part in (name.schema, name.name):
+        if len(part.encode()) > _TARGET_NAME_BYTES:
+            raise EnvError(f"{part!r} has more than {_TARGET_NAME_BYTES} bytes")
+    return name
 
 
 def _path(text: str) -> Path | None:

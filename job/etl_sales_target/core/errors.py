@@ -1,8 +1,9 @@
 """What can go wrong, and the exit code of each kind (the numbers are those of sysexits.h).
 
 JobError                70  a bug; the base of all
-├── DataError           65  proof, guard, or rows that the target refuses; nothing was committed
+├── DataError           65  reconciliation, guard, refused rows; nothing was committed
 ├── NotFoundError       69  something needed is not there: table, column, client library
+├── TargetRefusedError  69  a load would harm something in the target
 ├── TemporaryError      75  try again: network, busy, locked
 │   └── LockedError     75  another run is loading
 ├── NotAllowedError     77  login or grant
@@ -26,6 +27,7 @@ class Reason(StrEnum):
     NOT_FOUND = "not_found"
     RECONCILIATION_FAILED = "reconciliation_failed"
     STOPPED = "stopped"
+    TARGET_REFUSED = "target_refused"
     TEMPORARY = "temporary"
 
 
@@ -64,6 +66,13 @@ class NotFoundError(JobError):
 
     exit_code = 69
     reason = Reason.NOT_FOUND
+
+
+class TargetRefusedError(JobError):
+    """The target has something that a load would harm, or that would stop it."""
+
+    exit_code = 69
+    reason = Reason.TARGET_REFUSED
 
 
 class TemporaryError(JobError):

@@ -13,19 +13,26 @@ class GuardError(DataError):
 
 
 def check_shrink(plan: Plan, max_shrink_percent: int) -> None:
-    """Raises GuardError where the source is empty, or far smaller than the last load left it."""
-    rows, loaded = plan.rows_source, sum(plan.loaded_rows.values())
+    """Raises GuardError where the source is empty, or far smaller than the target.
+
+    What stands in the target counts, as well as what the last loads left there: the rows may be
+    somebody else's, or what is on record of them may be gone.
+    """
+    rows = plan.rows_source
+    loaded, standing = sum(plan.loaded_rows.values()), sum(plan.target_rows.values())
+    known = max(loaded, standing)
     remedy = (
         "Nothing was changed. See whether the source is right (its view, its synonym, this user's "
         "security policy); if it is, run once with --allow-shrink."
     )
     if rows == 0:
         raise GuardError("The source is empty.", remedy=remedy, guard="empty")
-    shrink_percent = 100 * (loaded - rows) / loaded if loaded else 0
+    shrink_percent = 100 * (known - rows) / known if known else 0
     if shrink_percent > max_shrink_percent:
+        whose = "the last load left" if loaded == known else "the target has"
         raise GuardError(
-            f"The source shrank by {shrink_percent:.1f} % since the last load, from {loaded} to "
-            f"{rows} rows; ETL_MAX_SHRINK_PERCENT allows {max_shrink_percent}.",
+            f"The source has {rows} rows and {whose} {known}: {shrink_percent:.1f} % would be "
+            f"lost, and ETL_MAX_SHRINK_PERCENT allows {max_shrink_percent}.",
             remedy=remedy,
             guard="shrink",
         )

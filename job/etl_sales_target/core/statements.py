@@ -4,7 +4,7 @@ Nothing here opens a connection. `control_totals` and `digest` add the statement
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -29,10 +29,16 @@ from etl_sales_target.core.periods import Period
 Numbers = Sequence[Decimal | int | None]
 
 
-def describe(name: TableName) -> Table:
-    """The table of this name: NUMERIC columns and nothing else, as in the source."""
+def describe(name: TableName, spell: Callable[[str], str] = str) -> Table:
+    """The table of this name: NUMERIC columns and nothing else, as in the source.
+
+    `spell` writes a lower-case name as the database's dialect is to be given it.
+    """
     return Table(
-        name.name, MetaData(), *(Column(column, Numeric) for column in COLUMNS), schema=name.schema
+        spell(name.name),
+        MetaData(),
+        *(Column(spell(column), Numeric, key=column) for column in COLUMNS),
+        schema=spell(name.schema),
     )
 
 

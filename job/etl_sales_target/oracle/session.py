@@ -14,6 +14,7 @@ import structlog
 from sqlalchemy import Select, create_engine
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
+from sqlalchemy.sql import quoted_name
 
 from etl_sales_target.core.errors import TemporaryError
 from etl_sales_target.core.failure_classes import NETWORK
@@ -118,6 +119,16 @@ class OracleSession:
     def bytes_received(self) -> int | None:
         """What the server has sent on this connection so far, where the kernel counts it."""
         return sockets.bytes_received(self._sockets)
+
+    def spell(self, name: str) -> str:
+        """A lower-case name as SQLAlchemy must be given it for Oracle.
+
+        The dialect would quote some names as they are, in lower case: reserved words, those with
+        '#' or a leading '_'. Oracle keeps all of them in upper case.
+        """
+        if self._dialect.identifier_preparer.quote(name) == name:
+            return name
+        return quoted_name(name.upper(), quote=True)
 
     def begin_read_only(self) -> None:
         """Begins a transaction whose queries all see one moment. It needs no grant."""

@@ -44,7 +44,7 @@ class Source:
     def __init__(self, session: OracleSession, name: TableName, *, batch_rows: int) -> None:
         self._session = session
         self._name = name
-        self._table = statements.describe(name)
+        self._table = statements.describe(name, session.spell)
         self._batch_rows = batch_rows
 
     @property

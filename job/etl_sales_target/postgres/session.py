@@ -4,10 +4,9 @@ Only this package imports psycopg.
 """
 
 import contextlib
-import json
 import os
 from collections.abc import Iterable, Mapping
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import psycopg
 import structlog
@@ -15,7 +14,16 @@ from psycopg.abc import RV, PQGen
 from psycopg.conninfo import make_conninfo
 from psycopg.copy import LibpqWriter
 from psycopg.errors import _WaitTimeout
-from sqlalchemy import ClauseElement, CursorResult, Executable, Table, create_engine, text
+from sqlalchemy import (
+    ClauseElement,
+    Connection,
+    CursorResult,
+    Executable,
+    Table,
+    create_engine,
+    event,
+    text,
+)
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
@@ -47,7 +55,7 @@ _END_LOST_SESSIONS = text("""
     SELECT pg_terminate_backend(pid)
       FROM pg_stat_activity
      WHERE application_name = current_setting('application_name')
-       AND usename = current_user AND pid <> pg_backend_pid()
+       AND usename = session_user AND pid <> pg_backend_pid()
 """)
 
 _COLUMN_TYPES = text("""
@@ -58,24 +66,27 @@ _COLUMN_TYPES = text("""
 
 _HAS_PRIVILEGE = text("SELECT has_table_privilege(to_regclass(:table), :privilege)")
 
-# No timeout that a load could trip; and the server, too, notices within about a minute that this
-# client or the network is gone, and gives its lock back. Older servers lack some of these.
-_TRANSACTION_SETTINGS = {
-    "statement_timeout": "0",
-    "idle_in_transaction_session_timeout": "0",
-    "transaction_timeout": "0",
-    "tcp_keepalives_idle": "30",
-    "tcp_keepalives_interval": "10",
-    "tcp_keepalives_count": "3",
-    "tcp_user_timeout": "60s",
-    "client_connection_check_interval": "2s",
-}
+# Of every transaction, whatever the role, the database or the server has set, and since which
+# version (as libpq writes it) the server knows it. LOCAL, because PgBouncer's transaction mode
+# forgets anything else. No stranger's function or operator is called by a name of ours; no row is
+# hidden from us; no timeout ends a load; and the server, too, notices within about a minute that
+# this client or the network is gone, and gives its lock back.
+_SETTINGS = (
+    ("search_path", "pg_catalog, pg_temp", 0),
+    ("row_security", "off", 0),
+    ("TimeZone", "'UTC'", 0),
+    ("statement_timeout", "0", 0),
+    ("idle_in_transaction_session_timeout", "0", 0),
+    ("transaction_timeout", "0", 170_000),
+    ("tcp_keepalives_idle", "30", 0),
+    ("tcp_keepalives_interval", "10", 0),
+    ("tcp_keepalives_count", "3", 0),
+    ("tcp_user_timeout", "'60s'", 120_000),
+    ("client_connection_check_interval", "'2s'", 140_000),
+)
 
-_SET_UP_TRANSACTION = text("""
-    SELECT set_config(name, wanted.value, true)
-      FROM json_each_text(CAST(:settings AS json)) AS wanted (name, value)
-      JOIN pg_settings USING (name)
-""")
+_LOAD = "READ COMMITTED"
+_SNAPSHOT = "REPEATABLE READ"
 
 
 class PostgresSession:
@@ -93,21 +104,23 @@ class PostgresSession:
         call_timeout_seconds: int,
         lock_timeout_seconds: int,
     ) -> None:
-        self._transaction_settings = json.dumps(
-            {"lock_timeout": f"{lock_timeout_seconds}s", **_TRANSACTION_SETTINGS}
-        )
         self.bytes_sent = 0
+        self._lock_timeout_seconds = lock_timeout_seconds
+        self._isolation = _LOAD
         arguments = {
             "connect_timeout": connect_timeout_seconds,
             **_KEEPALIVE,
             **parameters,
+            "client_encoding": "UTF8",
             "application_name": session_name(run_id),
         }
         engine = create_engine(
             "postgresql+psycopg://",
-            creator=lambda: _connect(arguments, call_timeout_seconds),
+            creator=lambda: self._connect(arguments, call_timeout_seconds),
             poolclass=NullPool,
+            use_native_hstore=False,
         )
+        event.listen(engine, "begin", self._begin)
         with translated("connect to the target"):
             self._connection = engine.connect()
         self._dialect = engine.dialect
@@ -119,6 +132,28 @@ class PostgresSession:
         except BaseException:
             self.close()
             raise
+
+    def _connect(
+        self, arguments: Mapping[str, str | int], call_timeout_seconds: int
+    ) -> psycopg.Connection[Any]:
+        try:
+            # As one text, so that libpq judges each: psycopg's own arguments, such as autocommit,
+            # are no business of a connection's extras.
+            driver = _Connection.connect(make_conninfo(**arguments))  # type: ignore[arg-type]
+        except psycopg.ProgrammingError as error:
+            # An option that libpq does not know, or a value that it cannot use.
+            raise ConfigurationError(
+                f"The connection to PostgreSQL cannot be used: {' '.join(str(error).split())}.",
+                remedy="Its extras are libpq's connection parameters.",
+            ) from error
+        driver.call_timeout_seconds = call_timeout_seconds
+        # Transactions are begun by `_begin`.
+        driver.autocommit = True
+        # A statement prepared in a server's session is not there in the next one of PgBouncer.
+        driver.prepare_threshold = None
+        # SQLAlchemy asks the server about itself, then rolls back.
+        _begin(driver, self._isolation, self._lock_timeout_seconds)
+        return driver
 
     def __enter__(self) -> Self:
         return self
@@ -138,15 +173,22 @@ class PostgresSession:
         """Such as 16.4."""
         return str(self._driver.info.parameter_status("server_version")).split(" ", maxsplit=1)[0]
 
-    def begin(self) -> None:
-        """Begins a transaction with our own timeouts, whatever the server's defaults are."""
-        self.execute(_SET_UP_TRANSACTION, settings=self._transaction_settings)
-
     def begin_snapshot(self, *, read_only: bool) -> None:
-        """Begins a transaction whose statements all see one moment."""
-        access = "READ ONLY" if read_only else "READ WRITE"
-        self.execute(text(f"SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, {access}"))
-        self.begin()
+        """Begins a transaction whose statements all see one moment.
+
+        Any other transaction begins by itself, with its first statement.
+        """
+        self._isolation = f"{_SNAPSHOT} READ ONLY" if read_only else _SNAPSHOT
+        try:
+            with translated("use the target"):
+                self._connection.begin()
+        finally:
+            self._isolation = _LOAD
+
+    def _begin(self, connection: Connection) -> None:
+        """Begins a transaction in our isolation level and with our settings, in one round trip."""
+        driver = connection.connection.driver_connection
+        _begin(cast(psycopg.Connection[Any], driver), self._isolation, self._lock_timeout_seconds)
 
     def execute(
         self, statement: Executable, rows: list[dict[str, Any]] | None = None, **parameters: object
@@ -218,13 +260,12 @@ class PostgresSession:
         self.execute(text(f"ANALYZE {self.name_of(table)}"))
 
     def vacuum(self, table: Table) -> None:
-        """Returns the room of the deleted rows.
+        """Frees the space of the deleted rows; waits for no lock.
 
-        TRUNCATE false: shortening the file would take a lock that readers feel.
+        TRUNCATE false: shortening the file would take a lock that blocks readers.
         """
         with translated(f"vacuum {table}"):
-            self._driver.autocommit = True
-            statement = f"VACUUM (TRUNCATE false) {self.name_of(table)}"
+            statement = f"VACUUM (TRUNCATE false, SKIP_LOCKED) {self.name_of(table)}"
             self._driver.execute(statement.encode())
 
 
@@ -273,18 +314,10 @@ def session_name(run_id: str) -> str:
     return f"etl-sales-target {run_id} on {os.uname().nodename}"[:_NAME_BYTES]
 
 
-def _connect(
-    arguments: Mapping[str, str | int], call_timeout_seconds: int
-) -> psycopg.Connection[Any]:
-    try:
-        # As one text, so that libpq judges each: psycopg's own arguments, such as autocommit, are
-        # no business of a connection's extras.
-        connection = _Connection.connect(make_conninfo(**arguments))  # type: ignore[arg-type]
-    except psycopg.ProgrammingError as error:
-        # An option that libpq does not know, or a value that it cannot use.
-        raise ConfigurationError(
-            f"The connection to PostgreSQL cannot be used: {' '.join(str(error).split())}.",
-            remedy="Its extras are libpq's connection parameters.",
-        ) from error
-    connection.call_timeout_seconds = call_timeout_seconds
-    return connection
+def _begin(driver: psycopg.Connection[Any], isolation: str, lock_timeout_seconds: int) -> None:
+    settings = [
+        (name, value) for name, value, since in _SETTINGS if since <= driver.info.server_version
+    ]
+    settings.append(("lock_timeout", f"'{lock_timeout_seconds}s'"))
+    local = "; ".join(f"SET LOCAL {name} = {value}" for name, value in settings)
+    driver.execute(f"BEGIN ISOLATION LEVEL {isolation}; {local}".encode())

@@ -12,6 +12,7 @@ from etl_sales_target.core.copy_format import Batch
 from etl_sales_target.core.errors import LockedError, NotFoundError, TemporaryError
 from etl_sales_target.core.names import TableName
 from etl_sales_target.core.periods import Period
+from etl_sales_target.postgres import hazards
 from etl_sales_target.postgres.session import PostgresSession
 
 _TRY_LOCK = text("SELECT pg_try_advisory_xact_lock(hashtextextended(:name, 0))")
@@ -70,7 +71,17 @@ class Target:
         return bool(self._session.column_types(self.table))
 
     def check(self) -> None:
-        """Raises NotFoundError or NotAllowedError where the table cannot hold the source's rows."""
+        """Raises a JobError where the table cannot be loaded, or only with harm."""
+        self.check_columns()
+        self.refuse_hazards()
+        self._session.require(self.table, "SELECT", "INSERT", "DELETE")
+
+    def refuse_hazards(self) -> None:
+        """Raises TargetRefusedError, naming what a load would harm."""
+        hazards.refuse_hazards(self._session, self.table, COLUMNS)
+
+    def check_columns(self) -> None:
+        """Raises NotFoundError where the table is missing, or cannot hold the source's rows."""
         types = self._session.column_types(self.table)
         if not types:
             raise NotFoundError(f"The target {self._name} is not there.", remedy="`run` makes it.")
@@ -83,7 +94,6 @@ class Target:
                     "precision; anything else would lose digits.",
                     column=column,
                 )
-        self._session.require(self.table, "SELECT", "INSERT", "DELETE")
 
     def lock_table(self) -> None:
         """Keeps other writers out until the end of the transaction; readers go on."""

@@ -32,6 +32,8 @@ IMPATIENT = {"ETL_CONNECT_TIMEOUT_SECONDS": "1", "ETL_CALL_TIMEOUT_SECONDS": "1"
 LONGEST_SECONDS = 25
 
 # The ledger's own note that a run began is its first commit, the load's is the second.
+# As the whole statement: READ COMMITTED is another.
+COMMIT = b"COMMIT\0"
 LOADS_COMMIT = 2
 
 # What the server needs to see that its client is gone, and ends what it was doing for it.

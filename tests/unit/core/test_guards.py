@@ -9,11 +9,12 @@ from support.builders import DIGEST_VERSION, content, loaded_period, period
 HALF = 50
 
 
-def plan(source_rows: int, loaded_rows: int) -> Plan:
-    """A plan where this many rows are in the source, and were loaded last time."""
+def plan(source_rows: int, loaded_rows: int, target_rows: int = 0) -> Plan:
+    """A plan where this many rows are in the source, were loaded last time, are in the target."""
     source = {period(2024, 1): content(source_rows)} if source_rows else {}
     loaded_periods = {period(2023, 1): loaded_period(loaded_rows)} if loaded_rows else {}
-    return make_plan(LoadRequest(Mode.RUN), source, {}, loaded_periods, DIGEST_VERSION)
+    standing = {period(2022, 1): target_rows} if target_rows else {}
+    return make_plan(LoadRequest(Mode.RUN), source, standing, loaded_periods, DIGEST_VERSION)
 
 
 @pytest.mark.parametrize("loaded", [0, 1, 1000])
@@ -35,11 +36,17 @@ def test_an_empty_source_is_refused_whatever_shrinking_is_allowed(
 def test_a_source_that_shrank_too_far_is_refused(
     rows: int, loaded: int, max_shrink_percent: int
 ) -> None:
-    with pytest.raises(GuardError, match=f"from {loaded} to {rows} rows") as e:
+    with pytest.raises(GuardError, match=f"has {rows} rows and the last load left {loaded}:") as e:
         check_shrink(plan(rows, loaded), max_shrink_percent)
 
     assert f"allows {max_shrink_percent}" in e.value.message
     assert e.value.fields["guard"] == "shrink"
+
+
+@pytest.mark.parametrize("loaded", [0, 3])
+def test_rows_that_no_load_left_in_the_target_count(loaded: int) -> None:
+    with pytest.raises(GuardError, match="has 3 rows and the target has 50000:"):
+        check_shrink(plan(3, loaded, 50_000), HALF)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,126 @@
+"""What a load would harm in a target that somebody else has made: found in PostgreSQL's catalogs.
+
+A load deletes rows and copies new ones of the definition's columns. Whatever hangs on the deleted
+rows, or would stop them from being deleted and copied as they are, is named here.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Table, text
+
+from etl_sales_target.core.errors import TargetRefusedError
+from etl_sales_target.postgres.session import PostgresSession
+
+# One row per hazard: which of the descriptions below, and what fills it in.
+_FIND = text("""
+    WITH target AS (
+        SELECT oid, relkind FROM pg_class WHERE oid = to_regclass(:table)
+    ), tree AS (
+        SELECT oid FROM target
+         UNION SELECT relid FROM target, pg_partition_tree(target.oid)
+    )
+    SELECT 'kind' AS hazard,
+           CASE relkind WHEN 'v' THEN 'a view' WHEN 'm' THEN 'a materialized view'
+                        WHEN 'f' THEN 'a foreign table' ELSE 'no table' END AS what
+      FROM target WHERE relkind NOT IN ('r', 'p')
+     UNION ALL
+    SELECT 'foreign partition', oid::regclass::text
+      FROM pg_class JOIN tree USING (oid)
+     WHERE relkind = 'f' AND oid NOT IN (SELECT oid FROM target)
+     UNION ALL
+    SELECT 'child', inhrelid::regclass::text
+      FROM pg_inherits JOIN target ON inhparent = oid WHERE relkind = 'r'
+     UNION ALL
+    SELECT 'further column', attname::text
+      FROM pg_attribute JOIN target ON attrelid = oid
+     WHERE attnum > 0 AND NOT attisdropped AND attgenerated = ''
+       AND attname::text <> ALL (CAST(:columns AS text[]))
+     UNION ALL
+    SELECT 'generated column', attname::text
+      FROM pg_attribute JOIN target ON attrelid = oid
+     WHERE attnum > 0 AND attgenerated <> '' AND attname::text = ANY (CAST(:columns AS text[]))
+     UNION ALL
+    SELECT 'foreign key', conname || ' of ' || conrelid::regclass
+      FROM pg_constraint
+     WHERE contype = 'f' AND confrelid IN (SELECT oid FROM tree) AND conparentid = 0
+     UNION ALL
+    SELECT 'rule', rulename::text
+      FROM pg_rewrite
+     WHERE ev_class IN (SELECT oid FROM tree) AND ev_type <> '1'
+     UNION ALL
+    SELECT 'row level security', '' FROM target WHERE row_security_active(oid)
+     UNION ALL
+    SELECT 'publication', string_agg(DISTINCT pubname::text, ', ')
+      FROM pg_publication AS publication
+      JOIN pg_publication_tables AS published USING (pubname)
+     WHERE (publication.pubdelete OR publication.pubupdate)
+       AND to_regclass(quote_ident(schemaname) || '.' || quote_ident(tablename)) IN (
+               SELECT oid FROM tree)
+       AND EXISTS (
+               SELECT FROM pg_class JOIN tree USING (oid)
+                WHERE relkind = 'r' AND (relreplident = 'n' OR relreplident = 'd' AND NOT EXISTS (
+                    SELECT FROM pg_index WHERE indrelid = oid AND indisprimary)))
+    HAVING count(*) > 0
+""")
+
+
+@dataclass(frozen=True)
+class _Description:
+    """What is said of a hazard; `what` is filled in."""
+
+    text: str
+    remedy: str
+
+
+_DESCRIPTIONS = {
+    "kind": _Description(
+        "it is {what}", "Set ETL_TARGET_TABLE to an ordinary or partitioned table."
+    ),
+    "foreign partition": _Description(
+        "partition {what} is a foreign table", "Detach it: its rows are not in this transaction."
+    ),
+    "child": _Description(
+        "table {what} inherits from it, and its rows would be deleted with the target's",
+        "ALTER TABLE … NO INHERIT, or set ETL_TARGET_TABLE to another table.",
+    ),
+    "further column": _Description(
+        "column {what} is not in the source, and its values would be lost",
+        "Move the column to a table of its own, or make it a generated column.",
+    ),
+    "generated column": _Description(
+        "column {what} is generated and cannot be loaded", "Make it an ordinary column."
+    ),
+    "foreign key": _Description(
+        "foreign key {what} points at it, and a load deletes rows",
+        "Drop the foreign key; rows that refer to a deleted one would be lost or stop the load.",
+    ),
+    "rule": _Description(
+        "rule {what} rewrites statements on it", "Drop the rule, or use a trigger instead."
+    ),
+    "row level security": _Description(
+        "row level security hides rows of it from this user",
+        "Give the user BYPASSRLS, or make it the table's owner.",
+    ),
+    "publication": _Description(
+        "it has no replica identity, and publication {what} publishes its deletes",
+        "ALTER TABLE … REPLICA IDENTITY FULL, or USING INDEX.",
+    ),
+}
+
+
+def refuse_hazards(session: PostgresSession, table: Table, columns: Sequence[str]) -> None:
+    """Raises TargetRefusedError, naming what a load would harm."""
+    found = session.execute(_FIND, table=session.name_of(table), columns=list(columns)).all()
+    if not found:
+        return
+    descriptions = [_DESCRIPTIONS[row.hazard] for row in found]
+    harm = [
+        description.text.format(what=row.what)
+        for description, row in zip(descriptions, found, strict=True)
+    ]
+    raise TargetRefusedError(
+        f"{table} cannot be loaded without harm: {'; '.join(harm)}.",
+        remedy=" ".join(dict.fromkeys(each.remedy for each in descriptions)),
+        hazards=harm,
+    )
