@@ -127,6 +127,7 @@ class Load:
             reconcile(
                 plan.expected(),
                 totals,
+                magnitudes=target.magnitudes,
                 rows={
                     "rows deleted": (plan.rows_to_delete, attempt.rows_deleted),
                     "rows copied": (plan.rows_to_copy, attempt.rows_copied),

@@ -75,6 +75,7 @@ def _compare(
     periods = sorted({*source_totals, *target_totals}, key=lambda period: period.sort_key)
     expected = {period: source_totals.get(period) for period in periods}
     differences: tuple[RowDifference | None, RowDifference | None] = (None, None)
+    mismatches = compare(expected, target_totals, target.magnitudes)
     if rows:
         total = total_rows(source_totals.values())
         differences = _compare_rows(source, session, target, total)
@@ -82,7 +83,7 @@ def _compare(
     return Verification(
         periods=len(expected),
         rows=total_rows(target_totals.values()),
-        mismatches=list(compare(expected, target_totals)),
+        mismatches=mismatches,
         only_in_source=differences[0],
         only_in_target=differences[1],
     )

@@ -38,6 +38,22 @@ def aggregates(table: Table) -> Iterator[ColumnElement[Any]]:
     yield from (func.sum(column) for column in table.c)
 
 
+def magnitudes(table: Table, periods: Sequence[Period]) -> Select[Any]:
+    """One row per period: year, month, each column's sum of absolute values."""
+    return only(periods, table, by_period(table, *(func.sum(func.abs(c)) for c in table.c)))
+
+
+def read_magnitudes(result: Iterable[Numbers]) -> dict[Period, dict[str, Decimal]]:
+    """What `magnitudes` returned; the sum of nothing but NULL is 0."""
+    return {
+        read_period(row): {
+            name: read_number(size) or Decimal(0)
+            for name, size in zip(COLUMNS, row[2:], strict=True)
+        }
+        for row in result
+    }
+
+
 def read(result: Iterable[Numbers]) -> dict[Period, ControlTotals]:
     """What `statement` returned, from either database."""
     return {read_period(row): read_row(row) for row in result}

@@ -1,6 +1,6 @@
 """Reconciliation: what the source says of each period is what the target says of it."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Decimal, localcontext
 from typing import Any
@@ -15,6 +15,10 @@ _SHOWN = 5
 # What Oracle promises of a NUMBER (Database SQL Language Reference, "Data Types").
 _ORACLE_DIGITS = 38
 
+# By period and column, the sum of the absolute values.
+Magnitudes = Mapping[Period, Mapping[str, Decimal]]
+FindMagnitudes = Callable[[Sequence[Period]], Magnitudes]
+
 
 @dataclass(frozen=True)
 class Mismatch:
@@ -24,6 +28,7 @@ class Mismatch:
     name: str
     expected: Decimal | int | None
     actual: Decimal | int | None
+    column: str | None = None  # of a sum
 
     def __str__(self) -> str:
         return f"{self.period} {self.name}: expected {self.expected}, found {self.actual}"
@@ -85,17 +90,19 @@ def reconcile(
     expected: Mapping[Period, ControlTotals | None],
     actual: Mapping[Period, ControlTotals],
     *,
+    magnitudes: FindMagnitudes,
     rows: Mapping[str, tuple[int, int]],
 ) -> None:
-    """Raises ReconciliationError unless all totals and all row counts are equal.
+    """Raises ReconciliationError unless all control totals and all row counts are equal.
 
-    `rows` are further counts by name: what the source says, and what was found.
+    `magnitudes` is as for `compare`; `rows` are further counts by name: what the source says, and
+    what was found.
     """
     remedy = (
         "Nothing was committed. Look for triggers, rules or row level security on the target; "
         "`verify --rows` shows rows that differ."
     )
-    mismatches = [*compare(expected, actual)]
+    mismatches = compare(expected, actual, magnitudes)
     found = [
         *map(str, mismatches[:_SHOWN]),
         *(f"{name}: expected {a}, found {b}" for name, (a, b) in rows.items() if a != b),
@@ -107,9 +114,24 @@ def reconcile(
 
 
 def compare(
+    expected: Mapping[Period, ControlTotals | None],
+    actual: Mapping[Period, ControlTotals],
+    magnitudes: FindMagnitudes,
+) -> list[Mismatch]:
+    """Every control total of the expected periods that differs.
+
+    `magnitudes` finds, in the target, the sums of absolute values of some periods by column. It is
+    asked only where a sum differs: Oracle may have rounded it.
+    """
+    found = list(_differences(expected, actual))
+    doubtful = {mismatch.period for mismatch in found if mismatch.column}
+    sizes = magnitudes(list(doubtful)) if doubtful else {}
+    return [mismatch for mismatch in found if not _may_be_rounded(mismatch, actual, sizes)]
+
+
+def _differences(
     expected: Mapping[Period, ControlTotals | None], actual: Mapping[Period, ControlTotals]
 ) -> Iterator[Mismatch]:
-    """Every name of the expected periods that differs."""
     for period, totals in expected.items():
         rows = totals.rows if totals else 0
         found = actual.get(period)
@@ -117,34 +139,38 @@ def compare(
         if rows != found_rows:
             yield Mismatch(period, "rows", rows, found_rows)
         elif totals and found:
-            yield from _compare_columns(period, totals, found)
+            yield from _column_differences(period, totals, found)
 
 
-def _compare_columns(
+def _column_differences(
     period: Period, expected: ControlTotals, actual: ControlTotals
 ) -> Iterator[Mismatch]:
     for column, count in expected.non_null.items():
         if count != actual.non_null[column]:
             yield Mismatch(period, f"non-null {column}", count, actual.non_null[column])
     for column, total in expected.sums.items():
-        if not _equal_sums(total, actual.sums[column], expected.rows):
-            yield Mismatch(period, f"sum of {column}", total, actual.sums[column])
+        if total != actual.sums[column]:
+            yield Mismatch(period, f"sum of {column}", total, actual.sums[column], column)
 
 
-def _equal_sums(source: Decimal | None, target: Decimal | None, rows: int) -> bool:
-    """Equal, or as equal as Oracle can say.
+def _may_be_rounded(
+    mismatch: Mismatch, actual: Mapping[Period, ControlTotals], magnitudes: Magnitudes
+) -> bool:
+    """Whether the source's sum is as near to the target's as Oracle can say.
 
-    PostgreSQL's sums are exact. Oracle rounds each addition to 38 significant digits or more, so
-    where the exact sum needs more than that (as those of quotients do) its last digits are free.
+    PostgreSQL's sums are exact. Oracle rounds each addition to 38 significant digits or more, at
+    the size of what has been added up so far, which is at most the sum of the absolute values:
+    what cancels in the end was there on the way. Where the digits from there to the last one of
+    the values are 38 or less, nothing is rounded.
     """
-    if source == target or source is None or target is None:
-        return source == target
-    if _significant_digits(target) <= _ORACLE_DIGITS:
+    source, target = mismatch.expected, mismatch.actual
+    if not mismatch.column or not isinstance(source, Decimal) or not isinstance(target, Decimal):
         return False
-    last_digit = Decimal(1).scaleb(target.adjusted() - _ORACLE_DIGITS + 1)
+    highest = magnitudes[mismatch.period][mismatch.column].adjusted()
+    lowest = target.as_tuple().exponent  # PostgreSQL's sum keeps the decimals of all values.
+    if not isinstance(lowest, int) or highest - lowest + 1 <= _ORACLE_DIGITS:
+        return False
+    additions = actual[mismatch.period].rows - 1
     with localcontext(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN):
-        return abs(source - target) <= rows * last_digit
-
-
-def _significant_digits(number: Decimal) -> int:
-    return len("".join(map(str, number.as_tuple().digits)).strip("0"))
+        last_digit = Decimal(1).scaleb(highest - _ORACLE_DIGITS + 1)
+        return abs(source - target) <= additions * last_digit

@@ -1,6 +1,7 @@
 """The target table: made where it is missing, checked, locked, counted, replaced by periods."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
 
 from sqlalchemy import delete, func, select, text
 from sqlalchemy.schema import CreateTable
@@ -119,6 +120,11 @@ class Target:
         """The rows, non-null counts and sums of these periods (None: of all)."""
         statement = control_totals.statement(self.table, periods)
         return control_totals.read(self._session.execute(statement))
+
+    def magnitudes(self, periods: Sequence[Period]) -> Mapping[Period, Mapping[str, Decimal]]:
+        """The sums of absolute values of these periods, by column."""
+        statement = control_totals.magnitudes(self.table, periods)
+        return control_totals.read_magnitudes(self._session.execute(statement))
 
     def delete(self, periods: Sequence[Period] | None) -> int:
         """Deletes all rows of these periods (None: of the table); returns how many."""

@@ -1,7 +1,8 @@
 """The reconciliation: it sees every difference, and no difference that is none."""
 
 import dataclasses
-from decimal import MAX_PREC, Decimal, localcontext
+from collections.abc import Iterable, Sequence
+from decimal import MAX_PREC, ROUND_HALF_UP, Decimal, localcontext
 from typing import Any
 
 import pytest
@@ -10,17 +11,38 @@ from hypothesis import strategies as st
 
 from etl_sales_target.core.columns import COLUMNS
 from etl_sales_target.core.control_totals import ControlTotals
-from etl_sales_target.core.reconciliation import ReconciliationError, compare, reconcile
+from etl_sales_target.core.periods import Period
+from etl_sales_target.core.reconciliation import (
+    Magnitudes,
+    ReconciliationError,
+    compare,
+    reconcile,
+)
 from support.builders import control_totals, period
 
 JANUARY = period(2024, 1)
 FEBRUARY = period(2024, 2)
 
 
-def differences(source: ControlTotals | None, target: ControlTotals | None) -> list[str]:
-    """The mismatches of one period, as people read them; None: no rows on that side."""
-    found = compare({JANUARY: source}, {JANUARY: target} if target else {})
+def differences(
+    source: ControlTotals | None, target: ControlTotals | None, *, magnitude: Decimal | None = None
+) -> list[str]:
+    """The mismatches of one period, as people read them; None: no rows on that side.
+
+    Without a magnitude nothing cancels: the absolute values have the sum of the values.
+    """
+
+    def magnitudes(periods: Sequence[Period]) -> Magnitudes:
+        assert target
+        sizes = {c: abs(magnitude or total or Decimal(0)) for c, total in target.sums.items()}
+        return dict.fromkeys(periods, sizes)
+
+    found = compare({JANUARY: source}, {JANUARY: target} if target else {}, magnitudes)
     return [str(mismatch) for mismatch in found]
+
+
+def no_magnitudes(_periods: Sequence[Period]) -> Magnitudes:
+    raise AssertionError("Nothing is doubtful where no sum differs.")
 
 
 def sums(source: str | None, target: str | None, *, rows: int = 1) -> list[str]:
@@ -74,11 +96,10 @@ def test_no_sum_is_not_the_sum_zero(source: str | None, target: str | None) -> N
 
 
 def test_other_periods_of_the_target_are_not_its_business() -> None:
-    assert [
-        *compare(
-            {JANUARY: control_totals(1)}, {JANUARY: control_totals(1), FEBRUARY: control_totals(9)}
-        )
-    ] == []
+    expected = {JANUARY: control_totals(1)}
+    actual = {JANUARY: control_totals(1), FEBRUARY: control_totals(9)}
+
+    assert compare(expected, actual, no_magnitudes) == []
 
 
 def test_a_sum_within_38_digits_must_be_exact() -> None:
@@ -88,19 +109,83 @@ def test_a_sum_within_38_digits_must_be_exact() -> None:
     assert len(sums(digits + "8", digits + "9", rows=1_000_000)) == 1
 
 
-def test_trailing_zeros_are_no_digits() -> None:
-    assert len(sums("1" + "0" * 37 + "1" + "0" * 22, "1" + "0" * 60)) == 1
-
-
-def test_beyond_38_digits_oracle_may_round_once_a_row() -> None:
+def test_a_single_row_is_added_to_nothing() -> None:
     exact = "1234567890123456789012345678901234567.89"
 
-    assert sums("1234567890123456789012345678901234567.9", exact) == []
-    assert sums("1234567890123456789012345678901234567.99", exact) == []
-    assert len(sums("1234567890123456789012345678901234567.99" + "0" * 40 + "1", exact)) == 1
-    assert len(sums("1234567890123456789012345678901234568.5", exact)) == 1
-    assert sums("1234567890123456789012345678901234568.5", exact, rows=10) == []
-    assert len(sums("1234567890123456789012345678901234600", exact, rows=10)) == 1
+    assert len(sums("1234567890123456789012345678901234567.9", exact)) == 1
+
+
+def test_beyond_38_digits_oracle_may_round_once_an_addition() -> None:
+    exact = "1234567890123456789012345678901234567.89"
+
+    assert sums("1234567890123456789012345678901234567.9", exact, rows=2) == []
+    assert sums("1234567890123456789012345678901234567.99", exact, rows=2) == []
+    assert (
+        len(sums("1234567890123456789012345678901234567.99" + "0" * 40 + "1", exact, rows=2)) == 1
+    )
+    assert len(sums("1234567890123456789012345678901234568.5", exact, rows=2)) == 1
+    assert sums("1234567890123456789012345678901234568.5", exact, rows=11) == []
+    assert len(sums("1234567890123456789012345678901234600", exact, rows=11)) == 1
+
+
+def rounded_by_oracle(number: Decimal) -> Decimal:
+    """As Oracle keeps a NUMBER: 20 digits of base 100, which are 39 or 40 decimal ones."""
+    if not number:
+        return number
+    exponent = number.adjusted() // 2 * 2  # of the first base-100 digit
+    with localcontext(prec=MAX_PREC):
+        return number.quantize(Decimal(1).scaleb(exponent - 38), rounding=ROUND_HALF_UP)
+
+
+def added_by_oracle(numbers: Iterable[Decimal]) -> Decimal:
+    """The sum with Oracle's rounding after each addition."""
+    total = Decimal(0)
+    for number in numbers:
+        with localcontext(prec=MAX_PREC):
+            total = rounded_by_oracle(total + number)
+    return total
+
+
+def differences_of_sums(numbers: Sequence[Decimal], source: Decimal) -> list[str]:
+    """What reconciliation says of these rows where Oracle's sum of them is `source`."""
+    with localcontext(prec=MAX_PREC):
+        exact = sum(numbers, Decimal(0))
+        magnitude = sum(map(abs, numbers), Decimal(0))
+    rows = len(numbers)
+    return differences(
+        control_totals(rows, target_amount=source),
+        control_totals(rows, target_amount=exact),
+        magnitude=magnitude,
+    )
+
+
+def quotient(numerator: int, denominator: int) -> Decimal:
+    with localcontext(prec=60):
+        return rounded_by_oracle(Decimal(numerator) / denominator)
+
+
+def test_what_cancels_was_there_on_the_way() -> None:
+    numbers = [quotient(1_000_000, 7), quotient(5, 3), Decimal(-142_850)]
+
+    assert added_by_oracle(numbers) != sum(numbers, Decimal(0)), "Oracle rounds nothing here"
+    assert differences_of_sums(numbers, added_by_oracle(numbers)) == []
+    assert len(differences_of_sums(numbers, added_by_oracle(numbers) + Decimal("1e-29"))) == 1
+
+
+QUOTIENTS = st.builds(quotient, st.integers(-(10**12), 10**12), st.integers(1, 999))
+
+
+@given(st.lists(QUOTIENTS, min_size=1, max_size=30))
+def test_oracles_own_rounding_is_no_difference(numbers: list[Decimal]) -> None:
+    assert differences_of_sums(numbers, added_by_oracle(numbers)) == []
+
+
+@given(st.lists(QUOTIENTS, min_size=1, max_size=30), st.sampled_from(["1e-9", "-1e-9", "0.01"]))
+def test_a_change_of_an_amount_is_more_than_rounding(numbers: list[Decimal], change: str) -> None:
+    with localcontext(prec=MAX_PREC):
+        source = added_by_oracle(numbers) + Decimal(change)
+
+    assert len(differences_of_sums(numbers, source)) == 1
 
 
 NUMBERS = st.decimals(allow_nan=False, allow_infinity=False, places=8, min_value=-(10**20))
@@ -121,16 +206,20 @@ def test_any_changed_amount_is_seen(amounts: list[Decimal], index: int, change: 
 
 
 def test_a_reconciliation_that_holds() -> None:
-    reconcile(
-        {JANUARY: control_totals(3)}, {JANUARY: control_totals(3)}, rows={"rows copied": (3, 3)}
-    )
+    same = {JANUARY: control_totals(3)}
+    reconcile(same, same, magnitudes=no_magnitudes, rows={"rows copied": (3, 3)})
 
 
 def test_a_failed_reconciliation_names_what_differs() -> None:
     expected = {JANUARY: control_totals(3, id="6"), FEBRUARY: control_totals(2)}
     actual = {JANUARY: control_totals(3, id="7"), FEBRUARY: control_totals(1)}
     with pytest.raises(ReconciliationError) as e:
-        reconcile(expected, actual, rows={"rows copied": (5, 4), "rows deleted": (1, 1)})
+        reconcile(
+            expected,
+            actual,
+            magnitudes=lambda _: {JANUARY: {"id": Decimal(7)}},
+            rows={"rows copied": (5, 4), "rows deleted": (1, 1)},
+        )
 
     assert e.value.exit_code == 65
     assert e.value.message == (
@@ -142,18 +231,18 @@ def test_a_failed_reconciliation_names_what_differs() -> None:
 
 def test_a_count_alone_fails_the_reconciliation() -> None:
     with pytest.raises(ReconciliationError, match="rows of the target: expected 5, found 6"):
-        reconcile({}, {}, rows={"rows of the target": (5, 6)})
+        reconcile({}, {}, magnitudes=no_magnitudes, rows={"rows of the target": (5, 6)})
 
 
 def test_a_reconciliation_that_fails_everywhere_stays_readable() -> None:
     expected = {period(year, 1): control_totals(1) for year in range(2000, 2030)}
     with pytest.raises(ReconciliationError) as e:
-        reconcile(expected, {}, rows={})
+        reconcile(expected, {}, magnitudes=no_magnitudes, rows={})
 
     assert len(e.value.message) < 500
 
 
 def test_a_mismatch_cannot_be_changed() -> None:
-    [mismatch] = compare({JANUARY: control_totals(1)}, {})
+    [mismatch] = compare({JANUARY: control_totals(1)}, {}, no_magnitudes)
     with pytest.raises(dataclasses.FrozenInstanceError):
         mismatch.actual = 1  # type: ignore[misc]
