@@ -12,6 +12,8 @@ ENVIRONMENTS := $(AIRFLOWS) bench audit
 UV := $(VENV)/bin/uv
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 \
 	--generate-hashes --no-header --no-emit-index-url $(UPGRADE)
+IMPORT_AIRFLOW := $(wildcard dag/*.py tests/airflow/*.py) \
+	tests/benchmark/peers/with_airflow.py tests/support/e2e/airflow_driver.py
 SCRIPTS := .ci/run docker/provide-instantclient docker/with-build-secrets
 WITH_TESTS := PYTHONPATH=tests $(VENV)/bin/python
 
@@ -53,10 +55,11 @@ test: setup ## Run all tests that need no Docker and no cluster
 	$(VENV)/bin/pytest --numprocesses=auto --dist=worksteal
 	$(MAKE) airflow-test
 
-lint: setup ## Check style, format and types
+lint: setup .venv-airflow/ready ## Check style, format and types
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/mypy
+	$(VENV)/bin/mypy --python-executable .venv-airflow/bin/python $(IMPORT_AIRFLOW)
 	$(VENV)/bin/hadolint docker/Dockerfile
 	$(VENV)/bin/shellcheck $(SCRIPTS)
 

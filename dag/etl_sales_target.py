@@ -19,6 +19,7 @@ run's report goes to XCom).
 """
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from etl_sales_target_operator import EtlSalesTargetOperator
 
@@ -26,9 +27,9 @@ try:
     from airflow.sdk import DAG, Param
 except ImportError:  # Airflow 2
     from airflow import DAG
-    from airflow.models.param import Param
+    from airflow.models.param import Param  # type: ignore[import-not-found,no-redef]
 
-MONTH = {"type": ["null", "string"], "pattern": "^[0-9]{4}-(0[1-9]|1[0-2])$"}
+MONTH: dict[str, Any] = {"type": ["null", "string"], "pattern": "^[0-9]{4}-(0[1-9]|1[0-2])$"}
 
 
 def installed(key: str, default: object) -> str:

@@ -11,13 +11,16 @@ from kubernetes.client.exceptions import ApiException
 try:
     from airflow.sdk.exceptions import AirflowException, AirflowFailException
 except ImportError:  # Airflow 2
-    from airflow.exceptions import AirflowException, AirflowFailException
+    from airflow.exceptions import (  # type: ignore[attr-defined,no-redef]
+        AirflowException,
+        AirflowFailException,
+    )
 
 CONTAINER = "etl-sales-target"
 
 # Exit codes that a retry would end with too. Retrying a wrong password would even lock the
 # account.
-PERMANENT = {
+PERMANENT: dict[int | None, str] = {
     2: "wrong usage",
     65: "the reconciliation or a guard failed",
     69: "something needed is missing",
@@ -44,7 +47,7 @@ class EtlSalesTargetOperator(KubernetesPodOperator):
             base_container_name=CONTAINER,
             env_vars={"ETL_TRIGGERED_BY": "{{ ti.dag_id }} {{ run_id }} try {{ ti.try_number }}"},
             # Airflow's own default would override the PodTemplate's.
-            termination_message_policy=None,
+            termination_message_policy=None,  # type: ignore[arg-type]
             # The cluster might have to add a node for the pod and pull the image.
             startup_timeout_seconds=600,
             # The pod goes however the task ends; log, events and error stay in the task's log.
@@ -140,6 +143,6 @@ def _exit_code(pod: V1Pod) -> int | None:
 
 def _message(error: ApiException) -> str:
     try:
-        return json.loads(error.body)["message"]
+        return str(json.loads(error.body)["message"])
     except (KeyError, TypeError, ValueError):
         return str(error.body)

@@ -22,6 +22,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from etl_sales_target.config import airflow_connection
+from etl_sales_target.core.connection import Connection
 from etl_sales_target.core.errors import ConfigurationError
 from etl_sales_target.oracle import parameters as oracle_parameters
 from etl_sales_target.postgres import parameters as postgres_parameters
@@ -79,7 +80,7 @@ ANY_EXTRA = st.dictionaries(
 ORACLE_FIELDS = fields(["oracle"], WORD | IPV4 | IPV6).map(
     lambda drawn: drawn | {"schema": drawn["schema"] and drawn["schema"].translate(NO_BRACKETS)}
 )
-NO_BRACKETS = str.maketrans("", "", "()=")
+NO_BRACKETS: dict[int, int | None] = str.maketrans("", "", "()=")
 PLAIN = st.text("aZ09._-é ", min_size=1, max_size=12).map(str.strip).filter(bool)
 ORACLE_PLACES = st.sampled_from(["service_name", "sid", "dsn", None])
 ORACLE_DSN = st.sampled_from(
@@ -177,7 +178,7 @@ def read_by_airflow(text: str) -> AirflowConnection:
     return BaseHook.get_connection(CONN_ID)
 
 
-def read_by_job(text: str) -> airflow_connection.Connection:
+def read_by_job(text: str) -> Connection:
     """What the job gets for the same variable."""
     return airflow_connection.load(VARIABLE, {VARIABLE: text}, Path("/nonexistent"))
 
@@ -198,7 +199,7 @@ def assert_agreement(text: str) -> None:
 @given(ANY_FIELDS, ANY_EXTRA, FORMS, st.sampled_from(["", " ", "\n"]))
 def test_both_read_the_same_fields(
     drawn: dict[str, Any], extra: dict[str, Any], form: Any, space: str
-):
+) -> None:
     assert_agreement(space + form(drawn, extra) + space)
 
 
@@ -215,7 +216,7 @@ PIECES = [
 @example("", ["oracle://u:p@oracle://h"])
 @example("", ["oracle://useroracle://"])
 @example("", ['{"conn_type": "oracle", "port": true}'])
-def test_no_text_means_something_else_to_the_job(start: str, pieces: list[str]):
+def test_no_text_means_something_else_to_the_job(start: str, pieces: list[str]) -> None:
     """The job may refuse what Airflow takes, but it never takes it for something else."""
     text = start + "".join(pieces)
     try:
@@ -253,7 +254,7 @@ def oracle_meaning(arguments: Mapping[str, Any]) -> tuple[Any, ...]:
 @given(oracle_connections(), FORMS)
 def test_oracledb_gets_the_same(
     oracle_call: dict[str, Any], drawn: tuple[dict[str, Any], dict[str, Any]], form: Any
-):
+) -> None:
     text = form(*drawn)
     oracle_call.clear()
     read_by_airflow(text)
@@ -283,7 +284,7 @@ def postgres_call(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 @given(POSTGRES_FIELDS, POSTGRES_EXTRAS, FORMS)
 def test_psycopg_gets_the_same(
     postgres_call: dict[str, Any], drawn: dict[str, Any], extra: dict[str, Any], form: Any
-):
+) -> None:
     text = form(drawn, extra)
     postgres_call.clear()
     read_by_airflow(text)

@@ -5,15 +5,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from airflow.exceptions import AirflowException
+from airflow.exceptions import AirflowException  # type: ignore[attr-defined]
 
 
-def test_it_is_the_only_one_and_parses(bag: Any):
+def test_it_is_the_only_one_and_parses(bag: Any) -> None:
     assert bag.import_errors == {}
     assert list(bag.dags) == ["etl_sales_target"]
 
 
-def test_schedule(dag: Any):
+def test_schedule(dag: Any) -> None:
     schedule = dag.schedule if hasattr(dag, "schedule") else dag.schedule_interval
     assert schedule == "0 0 * * *"
     assert dag.start_date == datetime(2024, 1, 1, tzinfo=UTC)
@@ -22,7 +22,7 @@ def test_schedule(dag: Any):
     assert set(dag.tags) == {"etl", "oracle", "postgres", "sales_target"}
 
 
-def test_defaults(dag: Any):
+def test_defaults(dag: Any) -> None:
     assert dag.default_args == {
         "owner": "airflow",
         "depends_on_past": False,
@@ -35,7 +35,7 @@ def test_defaults(dag: Any):
     assert task.execution_timeout == timedelta(hours=4)
 
 
-def test_it_explains_itself(dag: Any):
+def test_it_explains_itself(dag: Any) -> None:
     for word in ("When it failed", "By hand", "Variable `etl_sales_target`"):
         assert word in dag.doc_md
 
@@ -49,7 +49,7 @@ def test_it_explains_itself(dag: Any):
         {"from": None, "to": None},
     ],
 )
-def test_params_that_can_be_triggered(dag: Any, conf: dict):
+def test_params_that_can_be_triggered(dag: Any, conf: dict[str, Any]) -> None:
     checked(dag, conf)
 
 
@@ -66,12 +66,12 @@ def test_params_that_can_be_triggered(dag: Any, conf: dict):
         {"from": "2024-01", "to": ""},
     ],
 )
-def test_params_that_cannot(dag: Any, conf: dict):
+def test_params_that_cannot(dag: Any, conf: dict[str, Any]) -> None:
     with pytest.raises((AirflowException, ValueError), match="Invalid input for param"):
         checked(dag, conf)
 
 
-def checked(dag: Any, conf: dict) -> None:
+def checked(dag: Any, conf: dict[str, Any]) -> None:
     """As Airflow does when a run is triggered with this conf."""
     params = copy.deepcopy(dag.params)
     params.update(conf)

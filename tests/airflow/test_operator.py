@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import yaml
-from airflow.exceptions import AirflowException
+from airflow.exceptions import AirflowException  # type: ignore[attr-defined]
 from kubernetes.client import (
     ApiClient,
     V1ContainerState,
@@ -93,7 +93,9 @@ def build(api: dict[str, Any], dag: Any, operator: Any) -> Build:
     """The pod of a run with these params, this Variable and these values of the chart."""
 
     def pod(
-        params: dict | None = None, variable: dict | None = None, values: dict | None = None
+        params: dict[str, Any] | None = None,
+        variable: dict[str, Any] | None = None,
+        values: dict[str, Any] | None = None,
     ) -> V1Pod:
         variable = variable or {}
         namespace = variable.get("namespace", NAMESPACE)
@@ -128,12 +130,12 @@ class TestPod:
             ),
         ],
     )
-    def test_arguments(self, build: Build, params: dict, arguments: list[str]):
+    def test_arguments(self, build: Build, params: dict[str, Any], arguments: list[str]) -> None:
         [container] = build(params).spec.containers
         assert container.args == arguments
         assert not container.command
 
-    def test_the_rest_is_the_charts(self, build: Build, api: dict[str, Any]):
+    def test_the_rest_is_the_charts(self, build: Build, api: dict[str, Any]) -> None:
         pod = build(values={"nodeSelector": {"disk": "ssd"}, "hostNetwork": True})
         [template] = (found["template"] for found in api.values())
         sent = _as_sent(ApiClient().sanitize_for_serialization(pod))
@@ -144,12 +146,12 @@ class TestPod:
         assert sent["metadata"]["namespace"] == NAMESPACE
         assert re.fullmatch(f"{RELEASE}-[a-z0-9]+", sent["metadata"]["name"])
 
-    def test_the_ledger_learns_which_try_of_which_run_it_is(self, build: Build):
+    def test_the_ledger_learns_which_try_of_which_run_it_is(self, build: Build) -> None:
         [variable] = build().spec.containers[0].env
         assert variable.name == "ETL_TRIGGERED_BY"
         assert variable.value == f"etl_sales_target {RUN_ID} try 2"
 
-    def test_the_variable_says_where(self, build: Build):
+    def test_the_variable_says_where(self, build: Build) -> None:
         where = {
             "namespace": "warehouse",
             "pod_template": "sales",
@@ -159,14 +161,16 @@ class TestPod:
         assert pod.metadata.namespace == "warehouse"
         assert pod.spec.containers[0].env_from[0].config_map_ref.name == "sales"
 
-    def test_the_sidecar_keeps_the_jobs_rules(self, build: Build):
+    def test_the_sidecar_keeps_the_jobs_rules(self, build: Build) -> None:
         job, sidecar = build(variable={"xcom": True}).spec.containers
         assert (job.name, sidecar.name) == (RELEASE, "airflow-xcom-sidecar")
         assert sidecar.security_context == job.security_context
         assert "/airflow/xcom" in {mount.mount_path for mount in job.volume_mounts}
 
     @pytest.mark.parametrize("variable", [None, {"xcom": False}])
-    def test_no_sidecar_unless_asked_for(self, build: Build, variable: dict | None):
+    def test_no_sidecar_unless_asked_for(
+        self, build: Build, variable: dict[str, Any] | None
+    ) -> None:
         assert len(build(variable=variable).spec.containers) == 1
 
 
@@ -180,13 +184,13 @@ class TestPod:
         ({"form": "2024-01"}, "Unknown param form"),
     ],
 )
-def test_params_that_do_not_go_together(operator: Any, params: dict, said: str):
+def test_params_that_do_not_go_together(operator: Any, params: dict[str, Any], said: str) -> None:
     with pytest.raises(AirflowException, match=said) as refused:
         operator.prepare({"params": {**PARAMS, **params}})
     assert type(refused.value).__name__ == "AirflowFailException"
 
 
-def test_the_params_are_the_dags(dag: Any):
+def test_the_params_are_the_dags(dag: Any) -> None:
     assert set(dag.params) == PARAMS.keys()
 
 
@@ -219,18 +223,18 @@ def permanent_exit_codes() -> set[int]:
 
 class TestEnd:
     @pytest.mark.parametrize("exit_code", sorted(permanent_exit_codes()))
-    def test_a_permanent_failure_is_not_tried_again(self, launched: Any, exit_code: int):
+    def test_a_permanent_failure_is_not_tried_again(self, launched: Any, exit_code: int) -> None:
         with pytest.raises(AirflowException, match="it said why") as failure:
             launched.cleanup(ended(exit_code), ended(exit_code))
         assert type(failure.value).__name__ == "AirflowFailException"
 
     @pytest.mark.parametrize("exit_code", [1, 70, 75, 137, 143])
-    def test_another_may_be(self, launched: Any, exit_code: int):
+    def test_another_may_be(self, launched: Any, exit_code: int) -> None:
         with pytest.raises(AirflowException, match="it said why") as failure:
             launched.cleanup(ended(exit_code), ended(exit_code))
         assert type(failure.value).__name__ != "AirflowFailException"
 
-    def test_success_raises_nothing(self, launched: Any):
+    def test_success_raises_nothing(self, launched: Any) -> None:
         launched.cleanup(ended(0), ended(0))
 
 

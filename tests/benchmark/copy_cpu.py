@@ -38,7 +38,8 @@ def shares(rows: int, *, tries: int, enough: float) -> list[float]:
     command = [sys.executable, "-m", "benchmark.copy_cpu", f"--tries={tries}", f"--enough={enough}"]
     with stage(rows) as ready:
         ready.empty(MEASURED)
-        return process.run(command, ready.environ(MEASURED)).said["shares"]
+        found: list[float] = process.run(command, ready.environ(MEASURED)).said["shares"]
+        return found
 
 
 def main() -> None:
@@ -86,7 +87,6 @@ def _client_seconds(settings: Settings) -> list[float]:
     """This thread's CPU for the rows of each round trip of the job's copy."""
     services = Services.read(settings, "copy-cpu")
     with services.open_postgres() as session, services.open_source() as source:
-        session.begin()
         session.execute(text("CREATE SCHEMA mb"))
         target = Target(session, settings.target_table)
         target.create_missing()

@@ -126,7 +126,7 @@ def _panel(
         ]
         yield from _numbers(panel, now, unit, x, y, width)
         return
-    series = [
+    series: list[tuple[str, Points]] = [
         (_name(target, labels), points)
         for target in panel["targets"]
         for labels, points in prometheus.query_range(target["expr"], start, end, 0.5)

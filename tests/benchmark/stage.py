@@ -132,7 +132,8 @@ class Stage:
                 "SELECT report FROM mb.etl_sales_target_runs ORDER BY started_at DESC LIMIT 1"
             ).fetchone()
         assert row is not None
-        return row[0]
+        report: Mapping[str, Any] = row[0]
+        return report
 
     def _admin(self) -> psycopg.Connection:
         return psycopg.connect(self._target.url(), autocommit=True)

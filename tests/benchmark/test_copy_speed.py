@@ -9,6 +9,6 @@ _LEAST_SHARE = 0.85
 _TRIES = 3
 
 
-def test_the_copy_reaches_most_of_what_a_raw_copy_does():
+def test_the_copy_reaches_most_of_what_a_raw_copy_does() -> None:
     shares = copy_cpu.shares(_ROWS, tries=_TRIES, enough=_LEAST_SHARE)
     assert max(shares) >= _LEAST_SHARE, shares

@@ -3,6 +3,7 @@
 import re
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -124,11 +125,16 @@ CASES = {
 
 
 @pytest.fixture(scope="module")
-def rules() -> dict:
-    return render({"prometheusRule": {"enabled": True}}).one("PrometheusRule")["spec"]
+def rules() -> dict[str, Any]:
+    spec: dict[str, Any] = render({"prometheusRule": {"enabled": True}}).one("PrometheusRule")[
+        "spec"
+    ]
+    return spec
 
 
-def promtool(folder: Path, rules: dict, test: dict) -> subprocess.CompletedProcess[str]:
+def promtool(
+    folder: Path, rules: dict[str, Any], test: dict[str, Any]
+) -> subprocess.CompletedProcess[str]:
     """The verdict on one test of these rules."""
     (folder / "rules.yml").write_text(yaml.safe_dump(rules))
     document = {"rule_files": ["rules.yml"], "evaluation_interval": "15m", "tests": [test]}
@@ -141,7 +147,9 @@ def promtool(folder: Path, rules: dict, test: dict) -> subprocess.CompletedProce
 
 @needs_promtool
 @pytest.mark.parametrize(("differs", "hour", "firing"), CASES.values(), ids=CASES)
-def test_alerts(tmp_path: Path, rules: dict, differs: dict, hour: float, firing: list[str]):
+def test_alerts(
+    tmp_path: Path, rules: dict[str, Any], differs: dict[str, Any], hour: float, firing: list[str]
+) -> None:
     series = {name: values for name, values in (HEALTHY | differs).items() if values}
     done = promtool(
         tmp_path,
@@ -164,7 +172,7 @@ def test_alerts(tmp_path: Path, rules: dict, differs: dict, hour: float, firing:
 
 
 @needs_promtool
-def test_what_an_alert_says(tmp_path: Path, rules: dict):
+def test_what_an_alert_says(tmp_path: Path, rules: dict[str, Any]) -> None:
     done = promtool(
         tmp_path,
         rules,
@@ -193,7 +201,7 @@ def test_what_an_alert_says(tmp_path: Path, rules: dict):
 
 
 @needs_promtool
-def test_the_rules_are_as_prometheus_wants_them(tmp_path: Path, rules: dict):
+def test_the_rules_are_as_prometheus_wants_them(tmp_path: Path, rules: dict[str, Any]) -> None:
     (tmp_path / "rules.yml").write_text(yaml.safe_dump(rules))
     done = subprocess.run(
         [PROMTOOL, "check", "rules", "--lint-fatal", str(tmp_path / "rules.yml")],
@@ -202,7 +210,7 @@ def test_the_rules_are_as_prometheus_wants_them(tmp_path: Path, rules: dict):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_every_alert_has_its_section_in_the_runbook(rules: dict):
+def test_every_alert_has_its_section_in_the_runbook(rules: dict[str, Any]) -> None:
     runbook = (PROJECT / "docs" / "runbook.md").read_text()
     alerts = {rule["alert"]: rule for group in rules["groups"] for rule in group["rules"]}
     for name, rule in alerts.items():
@@ -214,13 +222,13 @@ def test_every_alert_has_its_section_in_the_runbook(rules: dict):
     assert set(re.findall(r"^### (EtlSalesTarget\w+)", runbook, re.MULTILINE)) == alerts.keys()
 
 
-def test_off_unless_asked_for():
+def test_off_unless_asked_for() -> None:
     manifests = render()
     assert manifests.all("PrometheusRule") == []
     assert [each["metadata"]["name"] for each in manifests.all("ConfigMap")] == ["etl-sales-target"]
 
 
-def test_labels_and_thresholds_are_values():
+def test_labels_and_thresholds_are_values() -> None:
     rule = render(
         {
             "prometheusRule": {

@@ -7,7 +7,7 @@ from support.chart import needs_helm, render
 pytestmark = needs_helm
 
 
-def test_the_sidecar_finds_it():
+def test_the_sidecar_finds_it() -> None:
     values = {"enabled": True, "annotations": {"grafana_folder": "ETL"}}
     found = render({"dashboard": values}).all("ConfigMap")[-1]
 

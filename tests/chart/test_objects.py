@@ -2,6 +2,7 @@
 
 import base64
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -21,18 +22,18 @@ pytestmark = needs_helm
 LONGEST_NAMES = {"CronJob": 52, "Pod": 63}
 
 
-def decoded(secret: dict) -> dict[str, str]:
+def decoded(secret: dict[str, Any]) -> dict[str, str]:
     return {key: base64.b64decode(value).decode() for key, value in secret["data"].items()}
 
 
 class TestSecret:
-    def test_holds_both_connections(self):
+    def test_holds_both_connections(self) -> None:
         assert decoded(render().one("Secret")) == {
             "AIRFLOW_CONN_ORACLE_CONN_ID": CONNECTIONS["oracle"],
             "AIRFLOW_CONN_POSTGRES_CONN_ID": CONNECTIONS["postgres"],
         }
 
-    def test_is_the_only_object_that_does(self, tmp_path: Path):
+    def test_is_the_only_object_that_does(self, tmp_path: Path) -> None:
         everything = render({"cronJob": {"enabled": True}})
         rest = yaml.safe_dump_all(each for each in everything.objects if each["kind"] != "Secret")
         notes = render_notes(tmp_path)
@@ -41,7 +42,7 @@ class TestSecret:
                 assert form not in rest
                 assert form not in notes
 
-    def test_may_be_somebody_elses(self):
+    def test_may_be_somebody_elses(self) -> None:
         manifests = render({"connections": {"existingSecret": "from-vault"}})
         assert manifests.all("Secret") == []
         assert manifests.pod["spec"]["volumes"][0]["secret"]["secretName"] == "from-vault"
@@ -58,17 +59,17 @@ class TestSecret:
             ),
         ],
     )
-    def test_half_a_secret_is_refused(self, connections: dict, said: str):
+    def test_half_a_secret_is_refused(self, connections: dict[str, Any], said: str) -> None:
         with pytest.raises(HelmError, match=said) as refused:
             render({"connections": connections})
         assert "Tiger" not in str(refused.value)
 
-    def test_labels(self):
+    def test_labels(self) -> None:
         labels = {"team": "sales"}
         secret = render({"connections": {**CONNECTIONS, "labels": labels}}).one("Secret")
         assert secret["metadata"]["labels"].items() >= labels.items()
 
-    def test_copies_for_airflows_own_backend(self):
+    def test_copies_for_airflows_own_backend(self) -> None:
         backend = {"enabled": True, "label": "airflow.apache.org/connection-id"}
         secrets = render({"connections": {**CONNECTIONS, "airflowBackend": backend}}).all("Secret")
         found = {
@@ -80,23 +81,23 @@ class TestSecret:
 
 
 class TestConfigMap:
-    def test_whole_numbers_stay_whole(self):
+    def test_whole_numbers_stay_whole(self) -> None:
         data = render({"settings": {"ETL_BATCH_ROWS": 1_000_000}}).one("ConfigMap")["data"]
         assert data["ETL_BATCH_ROWS"] == "1000000"
 
-    def test_zero_is_a_value(self):
+    def test_zero_is_a_value(self) -> None:
         settings = {"ETL_RETRY_BUDGET_SECONDS": 0, "ETL_MAX_SHRINK_PERCENT": 0}
         data = render({"settings": settings}).one("ConfigMap")["data"]
         assert (data["ETL_RETRY_BUDGET_SECONDS"], data["ETL_MAX_SHRINK_PERCENT"]) == ("0", "0")
 
-    def test_what_is_empty_is_left_to_the_job(self):
+    def test_what_is_empty_is_left_to_the_job(self) -> None:
         data = render().one("ConfigMap")["data"]
         assert "ETL_TRIGGERED_BY" not in data
         assert "ETL_PUSHGATEWAY_URL" not in data
 
 
 class TestRights:
-    def test_are_just_the_launchers(self):
+    def test_are_just_the_launchers(self) -> None:
         rules = render().one("Role")["rules"]
         granted = {resource: rule["verbs"] for rule in rules for resource in rule["resources"]}
         assert granted == {
@@ -108,11 +109,11 @@ class TestRights:
         [templates] = [rule for rule in rules if "podtemplates" in rule["resources"]]
         assert templates["resourceNames"] == [RELEASE]
 
-    def test_xcom_needs_one_more(self):
+    def test_xcom_needs_one_more(self) -> None:
         rules = render({"airflow": {"xcom": True}}).one("Role")["rules"]
         assert {"apiGroups": [""], "resources": ["pods/exec"], "verbs": ["create", "get"]} in rules
 
-    def test_go_to_airflows_service_account(self):
+    def test_go_to_airflows_service_account(self) -> None:
         values = {"airflow": {"serviceAccount": "worker", "namespace": "orchestration"}}
         manifests = render(values)
         binding = manifests.one("RoleBinding")
@@ -121,11 +122,11 @@ class TestRights:
         ]
         assert binding["roleRef"]["name"] == manifests.one("Role")["metadata"]["name"]
 
-    def test_may_be_left_to_others(self):
+    def test_may_be_left_to_others(self) -> None:
         manifests = render({"airflow": {"rbac": False}})
         assert manifests.all("Role") == manifests.all("RoleBinding") == []
 
-    def test_the_pods_own_account_has_none(self):
+    def test_the_pods_own_account_has_none(self) -> None:
         manifests = render()
         account = manifests.one("ServiceAccount")
         assert account["automountServiceAccountToken"] is False
@@ -134,26 +135,26 @@ class TestRights:
     @pytest.mark.parametrize(
         ("account", "name"), [({}, "default"), ({"name": "their-own"}, "their-own")]
     )
-    def test_the_pods_account_may_be_another(self, account: dict, name: str):
+    def test_the_pods_account_may_be_another(self, account: dict[str, Any], name: str) -> None:
         manifests = render({"serviceAccount": {"create": False, **account}})
         assert manifests.all("ServiceAccount") == []
         assert manifests.pod["spec"]["serviceAccountName"] == name
 
 
 class TestNetworkPolicy:
-    def ports(self, **values: dict) -> list[tuple[str, int]]:
+    def ports(self, **values: dict[str, Any]) -> list[tuple[str, int]]:
         rules = render(values).one("NetworkPolicy")["spec"]["egress"]
         return [(port["protocol"], port["port"]) for rule in rules for port in rule["ports"]]
 
-    def test_dns_and_both_databases(self):
+    def test_dns_and_both_databases(self) -> None:
         assert self.ports() == [("UDP", 53), ("TCP", 53), ("TCP", 1521), ("TCP", 5432)]
 
-    def test_nothing_reaches_the_pod(self):
+    def test_nothing_reaches_the_pod(self) -> None:
         spec = render().one("NetworkPolicy")["spec"]
         assert spec["policyTypes"] == ["Ingress", "Egress"]
         assert spec["ingress"] == []
 
-    def test_it_means_this_pod(self):
+    def test_it_means_this_pod(self) -> None:
         manifests = render()
         wanted = manifests.one("NetworkPolicy")["spec"]["podSelector"]["matchLabels"]
         for pod in (manifests.pod, manifests.one("Pod")):
@@ -169,49 +170,49 @@ class TestNetworkPolicy:
             ("http://[fd00::1]:9091", 9091),
         ],
     )
-    def test_the_pushgateways_port_is_its_urls(self, url: str, port: int):
+    def test_the_pushgateways_port_is_its_urls(self, url: str, port: int) -> None:
         assert self.ports(settings={"ETL_PUSHGATEWAY_URL": url})[4:] == [("TCP", port)]
 
-    def test_the_pushgateways_port_behind_a_service(self):
-        values = {
+    def test_the_pushgateways_port_behind_a_service(self) -> None:
+        values: dict[str, dict[str, Any]] = {
             "settings": {"ETL_PUSHGATEWAY_URL": "http://pushgateway"},
             "networkPolicy": {"pushgateway": {"port": 9091}},
         }
         assert self.ports(**values)[4:] == [("TCP", 9091)]
 
-    def test_peers(self):
+    def test_peers(self) -> None:
         peers = [{"ipBlock": {"cidr": "10.0.0.0/28"}}]
         values = {"oracle": {"port": 2484, "to": peers}, "extraEgress": [{"to": peers}]}
         egress = render({"networkPolicy": values}).one("NetworkPolicy")["spec"]["egress"]
         assert egress[1] == {"ports": [{"port": 2484, "protocol": "TCP"}], "to": peers}
         assert egress[-1] == {"to": peers}
 
-    def test_may_be_off(self):
+    def test_may_be_off(self) -> None:
         assert render({"networkPolicy": {"enabled": False}}).all("NetworkPolicy") == []
 
 
 class TestCronJob:
-    def test_is_off_where_airflow_has_the_schedule(self):
+    def test_is_off_where_airflow_has_the_schedule(self) -> None:
         assert render().all("CronJob") == []
 
-    def test_runs_daily_and_never_twice_at_once(self):
+    def test_runs_daily_and_never_twice_at_once(self) -> None:
         spec = render({"cronJob": {"enabled": True}}).one("CronJob")["spec"]
         assert spec["schedule"] == "0 0 * * *"
         assert spec["concurrencyPolicy"] == "Forbid"
         assert "timeZone" not in spec
         assert spec["jobTemplate"]["spec"]["backoffLimit"] == 1
 
-    def test_older_clusters_try_every_failure_again(self):
+    def test_older_clusters_try_every_failure_again(self) -> None:
         options = ({"cronJob": {"enabled": True}}, "--kube-version", "1.25.0")
         spec = render(*options).one("CronJob")["spec"]["jobTemplate"]["spec"]
         assert "podFailurePolicy" not in spec
 
-    def test_time_zone(self):
+    def test_time_zone(self) -> None:
         values = {"enabled": True, "timeZone": "Asia/Jakarta"}
         assert render({"cronJob": values}).one("CronJob")["spec"]["timeZone"] == "Asia/Jakarta"
 
 
-def test_the_test_pod_leaves_nothing_when_it_succeeded():
+def test_the_test_pod_leaves_nothing_when_it_succeeded() -> None:
     annotations = render().one("Pod")["metadata"]["annotations"]
     assert annotations["helm.sh/hook"] == "test"
     assert "hook-succeeded" in annotations["helm.sh/hook-delete-policy"]
@@ -227,7 +228,7 @@ def test_the_test_pod_leaves_nothing_when_it_succeeded():
         ("r" * 53, {"cronJob": {"enabled": True}}, "r" * 52),
     ],
 )
-def test_names(release: str, values: dict, name: str):
+def test_names(release: str, values: dict[str, Any], name: str) -> None:
     manifests = render(values, release=release)
     assert manifests.one("PodTemplate")["metadata"]["name"] == name
     for found in manifests.objects:
@@ -257,7 +258,7 @@ def test_names(release: str, values: dict, name: str):
         ),
     ],
 )
-def test_notes_say_what_comes_next(tmp_path: Path, values: dict, said: list[str]):
+def test_notes_say_what_comes_next(tmp_path: Path, values: dict[str, Any], said: list[str]) -> None:
     notes = render_notes(tmp_path, values)
     for line in said:
         assert line in notes

@@ -1,5 +1,7 @@
 """The OpenLineage server: its address in the settings, its port open, its key a secret."""
 
+from typing import Any
+
 import pytest
 
 from support.chart import CONNECTIONS, HelmError, needs_helm, render
@@ -7,14 +9,14 @@ from support.chart import CONNECTIONS, HelmError, needs_helm, render
 pytestmark = needs_helm
 
 
-def test_none_unless_asked_for():
+def test_none_unless_asked_for() -> None:
     manifests = render()
     assert not any("LINEAGE" in name for name in manifests.one("ConfigMap")["data"])
     assert len(manifests.one("NetworkPolicy")["spec"]["egress"]) == 3
 
 
-def test_address_and_way_there():
-    peers = [{"namespaceSelector": {}}]
+def test_address_and_way_there() -> None:
+    peers: list[dict[str, Any]] = [{"namespaceSelector": {}}]
     manifests = render(
         {
             "openLineage": {"url": "http://marquez.lineage:5000", "namespace": "warehouse"},
@@ -30,7 +32,7 @@ def test_address_and_way_there():
     }
 
 
-def test_the_key_stays_a_secret():
+def test_the_key_stays_a_secret() -> None:
     connections = {**CONNECTIONS, "openLineageApiKey": "Osprey-of-the-lineage"}
     manifests = render({"connections": connections, "openLineage": {"url": "https://l.example"}})
     assert "OPENLINEAGE_API_KEY" in manifests.one("Secret")["data"]
@@ -38,6 +40,6 @@ def test_the_key_stays_a_secret():
     assert manifests.one("NetworkPolicy")["spec"]["egress"][-1]["ports"][0]["port"] == 443
 
 
-def test_a_password_in_its_address_is_refused():
+def test_a_password_in_its_address_is_refused() -> None:
     with pytest.raises(HelmError, match="schema"):
         render({"openLineage": {"url": "http://u:p@marquez:5000"}})

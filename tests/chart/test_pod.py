@@ -1,6 +1,7 @@
 """The pod: one for the PodTemplate, the CronJob and the test."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -8,7 +9,8 @@ from support.chart import Manifests, needs_helm, render
 
 pytestmark = needs_helm
 
-PODS = [
+PodOf = Callable[[dict[str, Any]], dict[str, Any]]
+PODS: list[tuple[str, PodOf, list[str]]] = [
     ("PodTemplate", lambda found: found["template"], ["run"]),
     ("CronJob", lambda found: found["spec"]["jobTemplate"]["spec"]["template"], ["run"]),
     ("Pod", lambda found: found, ["check"]),
@@ -22,8 +24,8 @@ def manifests() -> Manifests:
 
 @pytest.mark.parametrize(("kind", "pod_of", "arguments"), PODS)
 def test_every_kind_has_the_same_pod(
-    manifests: Manifests, kind: str, pod_of: Callable[[dict], dict], arguments: list[str]
-):
+    manifests: Manifests, kind: str, pod_of: PodOf, arguments: list[str]
+) -> None:
     spec = pod_of(manifests.one(kind))["spec"]
     expected = manifests.pod["spec"]
     assert spec["containers"][0]["args"] == arguments
@@ -31,7 +33,7 @@ def test_every_kind_has_the_same_pod(
     assert {**spec["containers"][0], "args": None} == {**manifests.container, "args": None}
 
 
-def test_it_runs_as_nobody_with_no_rights(manifests: Manifests):
+def test_it_runs_as_nobody_with_no_rights(manifests: Manifests) -> None:
     spec = manifests.pod["spec"]
     assert spec["automountServiceAccountToken"] is False
     assert spec["securityContext"] == {
@@ -50,7 +52,7 @@ def test_it_runs_as_nobody_with_no_rights(manifests: Manifests):
     assert spec["restartPolicy"] == "Never"
 
 
-def test_connections_are_files_that_only_the_job_reads(manifests: Manifests):
+def test_connections_are_files_that_only_the_job_reads(manifests: Manifests) -> None:
     [volume] = [each for each in manifests.pod["spec"]["volumes"] if each["name"] == "connections"]
     assert volume["secret"]["secretName"] == manifests.one("Secret")["metadata"]["name"]
     assert volume["secret"]["defaultMode"] == 0o440
@@ -62,28 +64,28 @@ def test_connections_are_files_that_only_the_job_reads(manifests: Manifests):
     assert mount["mountPath"] == manifests.one("ConfigMap")["data"]["ETL_CONNECTIONS_DIR"]
 
 
-def test_the_folder_of_the_connections_may_be_another():
+def test_the_folder_of_the_connections_may_be_another() -> None:
     manifests = render({"settings": {"ETL_CONNECTIONS_DIR": "/run/connections"}})
     assert manifests.container["volumeMounts"][0]["mountPath"] == "/run/connections"
 
 
-def test_the_environment_comes_from_the_configmap_alone(manifests: Manifests):
+def test_the_environment_comes_from_the_configmap_alone(manifests: Manifests) -> None:
     assert "env" not in manifests.container
     name = manifests.one("ConfigMap")["metadata"]["name"]
     assert manifests.container["envFrom"] == [{"configMapRef": {"name": name}}]
 
 
-def test_tmp_is_the_only_place_to_write(manifests: Manifests):
+def test_tmp_is_the_only_place_to_write(manifests: Manifests) -> None:
     [tmp] = [each for each in manifests.pod["spec"]["volumes"] if each["name"] == "tmp"]
     assert tmp["emptyDir"] == {"sizeLimit": "64Mi"}
 
 
-def test_its_last_words_reach_the_task(manifests: Manifests):
+def test_its_last_words_reach_the_task(manifests: Manifests) -> None:
     assert manifests.container["terminationMessagePolicy"] == "FallbackToLogsOnError"
     assert "terminationMessagePath" not in manifests.container
 
 
-def test_autoscalers_leave_it_where_it_is(manifests: Manifests):
+def test_autoscalers_leave_it_where_it_is(manifests: Manifests) -> None:
     for kind, pod_of, _ in PODS:
         annotations = pod_of(manifests.one(kind))["metadata"]["annotations"]
         assert annotations["cluster-autoscaler.kubernetes.io/safe-to-evict"] == "false"
@@ -104,7 +106,7 @@ def test_autoscalers_leave_it_where_it_is(manifests: Manifests):
         ),
     ],
 )
-def test_image(image: dict, expected: object):
+def test_image(image: dict[str, Any], expected: object) -> None:
     assert render({"image": image}).container["image"] == expected
 
 
@@ -126,11 +128,11 @@ def test_image(image: dict, expected: object):
         ),
     ],
 )
-def test_value_arrives_in_the_pod(values: dict, field: str, expected: object):
+def test_value_arrives_in_the_pod(values: dict[str, Any], field: str, expected: object) -> None:
     assert render(values).pod["spec"][field] == expected
 
 
-def test_more_volumes_come_on_top():
+def test_more_volumes_come_on_top() -> None:
     volume = {"name": "wallet", "secret": {"secretName": "oracle-wallet"}}
     mount = {"name": "wallet", "mountPath": "/wallet", "readOnly": True}
     manifests = render({"extraVolumes": [volume], "extraVolumeMounts": [mount]})
@@ -138,7 +140,7 @@ def test_more_volumes_come_on_top():
     assert manifests.container["volumeMounts"][2:] == [mount]
 
 
-def test_a_cluster_that_picks_the_user_itself():
+def test_a_cluster_that_picks_the_user_itself() -> None:
     values = {"podSecurityContext": {"runAsUser": None, "runAsGroup": None, "fsGroup": None}}
     context = render(values).pod["spec"]["securityContext"]
     assert context == {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}

@@ -4,6 +4,7 @@ import importlib.util
 import json
 from collections.abc import Iterator
 from types import ModuleType
+from typing import Any
 
 import kubernetes_validate
 import pytest
@@ -73,7 +74,7 @@ REFUSED = {
 @needs_helm
 @pytest.mark.parametrize("values", MANY_VALUES.values(), ids=MANY_VALUES)
 @pytest.mark.parametrize("version", [VERSIONS[0], VERSIONS[-1]])
-def test_every_object_is_what_kubernetes_expects(values: dict, version: str):
+def test_every_object_is_what_kubernetes_expects(values: dict[str, Any], version: str) -> None:
     manifests = render(values, "--kube-version", version)
     for found in manifests.objects:
         kubernetes_validate.validate(found, version, strict=True)
@@ -83,7 +84,7 @@ def test_every_object_is_what_kubernetes_expects(values: dict, version: str):
 
 
 @needs_helm
-def test_an_object_that_kubernetes_does_not_expect_is_noticed():
+def test_an_object_that_kubernetes_does_not_expect_is_noticed() -> None:
     volume = {"name": "ca", "confgMap": {"name": "ca"}}
     template = render({"extraVolumes": [volume]}).one("PodTemplate")
     with pytest.raises(kubernetes_validate.ValidationError):
@@ -92,20 +93,20 @@ def test_an_object_that_kubernetes_does_not_expect_is_noticed():
 
 @needs_helm
 @pytest.mark.parametrize("values", MANY_VALUES.values(), ids=MANY_VALUES)
-def test_lint(values: dict):
+def test_lint(values: dict[str, Any]) -> None:
     printed = helm("lint", "--strict", str(CHART), values={"connections": CONNECTIONS, **values})
     assert "0 chart(s) failed" in printed
 
 
 @needs_helm
 @pytest.mark.parametrize("values", REFUSED.values(), ids=REFUSED)
-def test_refused(values: dict):
+def test_refused(values: dict[str, Any]) -> None:
     with pytest.raises(HelmError, match="values don't meet the specifications of the schema"):
         render(values)
 
 
 @needs_helm
-def test_a_refusal_does_not_print_a_connection():
+def test_a_refusal_does_not_print_a_connection() -> None:
     connections = {"oracle": {"uri": CONNECTIONS["oracle"]}, "postgres": CONNECTIONS["postgres"]}
     with pytest.raises(HelmError) as refused:
         render({"connections": connections})
@@ -113,17 +114,17 @@ def test_a_refusal_does_not_print_a_connection():
 
 
 @needs_helm
-def test_parent_charts_may_set_global_values():
+def test_parent_charts_may_set_global_values() -> None:
     assert render({"global": {"anything": "goes"}}).objects
 
 
-def test_the_schema_knows_every_value_and_no_other():
+def test_the_schema_knows_every_value_and_no_other() -> None:
     values = yaml.safe_load((CHART / "values.yaml").read_text())
     schema = json.loads((CHART / "values.schema.json").read_text())
     assert list(_unlike(schema, values, path="")) == []
 
 
-def _unlike(schema: dict, values: dict, *, path: str) -> Iterator[str]:
+def _unlike(schema: dict[str, Any], values: dict[str, Any], *, path: str) -> Iterator[str]:
     """Paths that one side has and the other has not; maps of the user's own keys end the walk."""
     if "properties" not in schema:
         return
@@ -138,17 +139,19 @@ def _unlike(schema: dict, values: dict, *, path: str) -> Iterator[str]:
 @pytest.fixture
 def table() -> ModuleType:
     spec = importlib.util.spec_from_file_location("table", PROJECT / "helm" / "values_table.py")
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
 
 
-def test_the_readme_lists_the_values_as_they_are(table: ModuleType):
+def test_the_readme_lists_the_values_as_they_are(table: ModuleType) -> None:
     readme, values = (CHART / "README.md").read_text(), (CHART / "values.yaml").read_text()
     assert table.rendered(readme, values) == readme, "run `make chart-table`"
 
 
-def test_a_value_without_a_comment_is_refused(table: ModuleType):
+def test_a_value_without_a_comment_is_refused(table: ModuleType) -> None:
     readme, values = (CHART / "README.md").read_text(), (CHART / "values.yaml").read_text()
     with pytest.raises(ValueError, match=r"cronJob\.suspend has no comment"):
         table.rendered(readme, values.replace("  # -- Suspend it.\n", ""))

@@ -61,25 +61,25 @@ def read(monkeypatch: pytest.MonkeyPatch) -> Read:
     return settings
 
 
-def test_the_chart_has_every_setting_and_no_other():
+def test_the_chart_has_every_setting_and_no_other() -> None:
     assert yaml.safe_load((CHART / "values.yaml").read_text())["settings"].keys() == SETTINGS
 
 
 @needs_helm
-def test_the_charts_defaults_are_the_jobs(read: Read):
+def test_the_charts_defaults_are_the_jobs(read: Read) -> None:
     environ = render().one("ConfigMap")["data"]
     assert read(environ) | LEFT_TO_THE_POD == read({}) | LEFT_TO_THE_POD
 
 
 @needs_helm
-def test_every_setting_arrives_in_the_job(read: Read):
+def test_every_setting_arrives_in_the_job(read: Read) -> None:
     assert OTHER.keys() == SETTINGS
     defaults, changed = read({}), read(render({"settings": OTHER}).one("ConfigMap")["data"])
     assert {name for name in defaults if defaults[name] == changed[name]} == set()
 
 
 @needs_helm
-def test_the_secrets_keys_are_what_the_job_reads():
+def test_the_secrets_keys_are_what_the_job_reads() -> None:
     keys = {ORACLE_CONNECTION, POSTGRES_CONNECTION, PUSHGATEWAY_PASSWORD, OPENLINEAGE_API_KEY}
     secrets = {"pushgatewayPassword": "p", "openLineageApiKey": "k"}
     manifests = render({"connections": {**CONNECTIONS, **secrets}})
@@ -88,14 +88,14 @@ def test_the_secrets_keys_are_what_the_job_reads():
     assert {item["key"] for item in items} == {item["path"] for item in items} == keys
 
 
-def test_the_version_is_the_projects():
+def test_the_version_is_the_projects() -> None:
     project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
     chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
     assert chart["appVersion"] == project["version"]
     assert chart["name"] == project["name"]
 
 
-def test_the_pattern_of_a_table_is_the_jobs():
+def test_the_pattern_of_a_table_is_the_jobs() -> None:
     schema = json.loads((CHART / "values.schema.json").read_text())
     settings = schema["properties"]["settings"]["properties"]
     assert settings["ETL_SOURCE_TABLE"] == settings["ETL_TARGET_TABLE"]

@@ -9,7 +9,7 @@ from support.documents import DOCS
 pytestmark = needs_helm
 
 
-def test_it_queries_only_what_is_documented_and_with_its_own_variable():
+def test_it_queries_only_what_is_documented_and_with_its_own_variable() -> None:
     dashboard = render({"dashboard": {"enabled": True}}).all("ConfigMap")[-1]["data"]
     documented = (DOCS / "metrics.md").read_text()
     panels = json.loads(dashboard["etl-sales-target.json"])["panels"]

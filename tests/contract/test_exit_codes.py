@@ -18,36 +18,36 @@ TREE = dict(re.findall(r"(\w+Error)\s+(\d+)", errors.__doc__))
 
 
 @pytest.mark.parametrize(("name", "exit_code"), TREE.items())
-def test_the_exit_code_is_the_one_that_the_tree_shows(name: str, exit_code: str):
+def test_the_exit_code_is_the_one_that_the_tree_shows(name: str, exit_code: str) -> None:
     assert getattr(errors, name).exit_code == int(exit_code)
 
 
-def test_the_tree_shows_every_error():
+def test_the_tree_shows_every_error() -> None:
     assert TREE.keys() == {
         kind.__name__ for kind in error_kinds() if kind.__module__ == errors.__name__
     }
 
 
-def test_the_exit_codes_of_the_product():
+def test_the_exit_codes_of_the_product() -> None:
     assert {int(code) for code in TREE.values()} == {65, 69, 70, 75, 77, 78, 143}
 
 
 @pytest.mark.parametrize("error", [GuardError, ReconciliationError])
-def test_a_failed_guard_or_reconciliation_exits_with_65(error: type[JobError]):
+def test_a_failed_guard_or_reconciliation_exits_with_65(error: type[JobError]) -> None:
     assert error.exit_code == 65
 
 
-def test_every_exit_code_is_in_the_readme():
+def test_every_exit_code_is_in_the_readme() -> None:
     assert {int(code) for code in readme_table("Exit codes")} == exit_codes() | {0, 2}
 
 
-def test_the_readme_calls_the_same_failures_permanent():
+def test_the_readme_calls_the_same_failures_permanent() -> None:
     codes = re.findall(r"^\| (\d+) \|.*\| no \|$", README, re.MULTILINE)
     assert {int(code) for code in codes} == permanent_exit_codes()
 
 
 @needs_helm
-def test_the_cronjob_tries_again_what_may_go_better():
+def test_the_cronjob_tries_again_what_may_go_better() -> None:
     spec = render({"cronJob": {"enabled": True}}).one("CronJob")["spec"]["jobTemplate"]["spec"]
     [rule] = spec["podFailurePolicy"]["rules"]
     assert rule["action"] == "FailJob"
@@ -55,7 +55,7 @@ def test_the_cronjob_tries_again_what_may_go_better():
     assert set(rule["onExitCodes"]["values"]) == permanent_exit_codes()
 
 
-def test_the_runbook_has_every_exit_code_and_reason():
+def test_the_runbook_has_every_exit_code_and_reason() -> None:
     text = (DOCS / "runbook.md").read_text()
     table = text.split("## Exit codes")[1].split("## Alerts")[0]
     rows = re.findall(r"^\| (\d+) \| (?:`(\w+)`)? ?\|", table, re.MULTILINE)

@@ -10,8 +10,9 @@ from support.documents import DOCS
 
 
 @pytest.mark.parametrize("layout", ledger.describe("mb"), ids=str)
-def test_the_ledgers_layout_is_the_documented_one(layout: Table):
-    statement = str(CreateTable(layout).compile(dialect=postgresql.dialect()))
+def test_the_ledgers_layout_is_the_documented_one(layout: Table) -> None:
+    dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
+    statement = str(CreateTable(layout).compile(dialect=dialect))
 
     assert _squeezed(statement) in _squeezed((DOCS / "ledger.md").read_text())
 

@@ -12,13 +12,13 @@ from support.project import PROJECT
 @pytest.mark.parametrize(
     "document", [PROJECT / "README.md", *DOCS.glob("*.md")], ids=lambda path: path.name
 )
-def test_every_link_leads_somewhere(document: Path):
+def test_every_link_leads_somewhere(document: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", document.read_text()):
         if not target.startswith("http"):
             assert (document.parent / target).exists(), target
 
 
-def test_the_runbooks_links_lead_somewhere():
+def test_the_runbooks_links_lead_somewhere() -> None:
     text = (DOCS / "runbook.md").read_text()
     headings = {
         heading.lower().replace(" ", "-")

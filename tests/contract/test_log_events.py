@@ -8,7 +8,7 @@ from support.project import PROJECT
 JOB = PROJECT / "job" / "etl_sales_target"
 
 
-def test_the_log_table_has_every_event():
+def test_the_log_table_has_every_event() -> None:
     code = "".join(file.read_text() for file in JOB.rglob("*.py"))
     logged = set(re.findall(r"log\.(?:debug|info|warning|error)\(\s*\"(\w+)\"", code))
     logged |= set(re.findall(r"\.log\(\"(\w+)\"\)", code))

@@ -8,13 +8,13 @@ from etl_sales_target.config.settings import Settings
 from support.documents import README, readme_table
 
 
-def test_every_setting_is_in_the_table():
+def test_every_setting_is_in_the_table() -> None:
     documented = {name for name in readme_table("Settings") if name.startswith("ETL_")}
 
     assert documented == {f"ETL_{name.upper()}" for name in Settings.__dataclass_fields__}
 
 
-def test_the_defaults_are_those_of_the_code(monkeypatch: pytest.MonkeyPatch):
+def test_the_defaults_are_those_of_the_code(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = Settings.read()
 
     for variable, (default, _meaning) in readme_table("Settings").items():
@@ -24,7 +24,7 @@ def test_the_defaults_are_those_of_the_code(monkeypatch: pytest.MonkeyPatch):
             assert str(value).upper() == shown.upper(), variable
 
 
-def test_every_command_is_in_the_readme():
+def test_every_command_is_in_the_readme() -> None:
     context = click.Context(cli)
     for name in cli.list_commands(context):
         command = cli.get_command(context, name)

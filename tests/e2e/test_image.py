@@ -16,7 +16,7 @@ def run(image: str, *command: str, options: tuple[str, ...] = HARDENED) -> str:
     return docker("run", "--rm", *options, f"--entrypoint={program}", image, *arguments)
 
 
-def test_help_and_versions_need_nothing(image: str):
+def test_help_and_versions_need_nothing(image: str) -> None:
     assert "backfill" in docker("run", "--rm", *HARDENED, image)
     versions = docker("run", "--rm", *HARDENED, image, "--version").splitlines()
     assert versions[0] == f"etl-sales-target {VERSION}"
@@ -24,18 +24,18 @@ def test_help_and_versions_need_nothing(image: str):
     assert versions[2] == ("Oracle client library: none in /opt/oracle/instantclient, thin mode")
 
 
-def test_it_says_what_it_is(image: str):
+def test_it_says_what_it_is(image: str) -> None:
     labels = inspect(image)["Config"]["Labels"]
     assert labels["org.opencontainers.image.version"] == VERSION
     assert re.fullmatch(r"[0-9a-f]{40}(-dirty)?", labels["org.opencontainers.image.revision"])
 
 
-def test_it_runs_as_a_user_that_kubernetes_knows_is_not_root(image: str):
+def test_it_runs_as_a_user_that_kubernetes_knows_is_not_root(image: str) -> None:
     assert inspect(image)["Config"]["User"] == f"{UID}:{UID}"
     assert run(image, "id", "-u") == str(UID)
 
 
-def test_nothing_but_scratch_folders_can_be_written(image: str):
+def test_nothing_but_scratch_folders_can_be_written(image: str) -> None:
     command = "find / -xdev -writable ! -type l 2>/dev/null; true"
     found = run(image, "sh", "-c", command, options=()).splitlines()
     engines_own = re.compile(r"/(dev|proc)(/.*)?|/etc/(hosts|hostname|resolv\.conf)")
@@ -43,7 +43,7 @@ def test_nothing_but_scratch_folders_can_be_written(image: str):
     assert sorted(writable) == ["/run/lock", "/tmp", "/var/tmp"]
 
 
-def test_it_holds_no_tools_tests_or_caches(image: str):
+def test_it_holds_no_tools_tests_or_caches(image: str) -> None:
     tools = ("pip", "pip3", "uv", "gcc", "cc", "make", "git", "curl", "wget", "unzip")
     script = f"import shutil; print(list(filter(shutil.which, {tools})))"
     assert run(image, "python3", "-c", script) == "[]"
@@ -57,7 +57,7 @@ def test_it_holds_no_tools_tests_or_caches(image: str):
     assert [path for path in found.splitlines() if "python3.13/" not in path] == []
 
 
-def test_every_module_is_compiled(image: str):
+def test_every_module_is_compiled(image: str) -> None:
     script = (
         "import importlib.util, pathlib, sys\n"
         "modules = pathlib.Path(sys.prefix).rglob('site-packages/**/*.py')\n"
@@ -68,27 +68,27 @@ def test_every_module_is_compiled(image: str):
 
 
 @pytest.mark.parametrize("zone", ["Asia/Jakarta", "Asia/Karachi", "America/New_York"])
-def test_it_knows_time_zones(image: str, zone: str):
+def test_it_knows_time_zones(image: str, zone: str) -> None:
     script = f"import zoneinfo; zoneinfo.reset_tzpath(); print(zoneinfo.ZoneInfo({zone!r}))"
     assert run(image, "python3", "-c", script) == zone
 
 
-def test_it_knows_certificate_authorities(image: str):
+def test_it_knows_certificate_authorities(image: str) -> None:
     script = "import ssl; print(ssl.create_default_context().cert_store_stats()['x509_ca'])"
     assert int(run(image, "python3", "-c", script)) > 100
 
 
-def test_its_size(image: str):
+def test_its_size(image: str) -> None:
     over_base = inspect(image)["Size"] - inspect("debian:trixie-slim")["Size"]
     assert 0 < over_base <= _SIZE_LIMIT_BYTES
 
 
-def test_no_secret_of_the_build_is_left(image: str):
+def test_no_secret_of_the_build_is_left(image: str) -> None:
     assert "/run/secrets" not in run(image, "find", "/run", options=())
     history = docker("history", "--no-trunc", "--format", "{{.CreatedBy}}", image)
     assert "://" not in history
 
 
-def test_any_user_id_will_do(container_job: ContainerJob, small_source: SourceDatabase):
+def test_any_user_id_will_do(container_job: ContainerJob, small_source: SourceDatabase) -> None:
     done = container_job.with_options("--user=54321:54321")("run")
     assert done.exit_code == 0, done.stderr

@@ -53,7 +53,7 @@ class _NotFound(BaseHTTPRequestHandler):
 @pytest.mark.parametrize("variable", ["PIP_INDEX_URL", "UV_DEFAULT_INDEX"])
 def test_the_index_of_the_environment_is_used_and_its_login_not_shown(
     build_folder: Path, empty_index: EmptyIndex, monkeypatch: pytest.MonkeyPatch, variable: str
-):
+) -> None:
     monkeypatch.setenv(variable, empty_index.url)
     requirements = build_folder / "requirements/uv.txt"
     locked = requirements.read_text()

@@ -17,6 +17,7 @@ from support.e2e import client_zip
 from support.e2e.containers import HARDENED, UID, VERSION, ContainerJob, derive, docker, make_image
 from support.e2e.download_site import DownloadSite, download_site
 from support.source_database import SourceDatabase
+from support.target_database import TargetDatabase
 from support.tls import Authority
 
 CLIENT_DIR = "/opt/oracle/instantclient"
@@ -41,7 +42,7 @@ def in_image(image: str, command: str) -> str:
     return docker("run", "--rm", *HARDENED, "--entrypoint=sh", image, "-c", command)
 
 
-def test_the_driver_loads_it_without_rights(client_job: ContainerJob, client_image: str):
+def test_the_driver_loads_it_without_rights(client_job: ContainerJob, client_image: str) -> None:
     assert in_image(client_image, "id -u") == str(UID)
     assert client_line(client_job) == (
         f"OK      client library: version {client_zip.VERSION} at {CLIENT_DIR}/libclntsh.so:"
@@ -49,18 +50,20 @@ def test_the_driver_loads_it_without_rights(client_job: ContainerJob, client_ima
     )
 
 
-def test_the_version_is_printed(client_image: str):
+def test_the_version_is_printed(client_image: str) -> None:
     versions = docker("run", "--rm", *HARDENED, client_image, "--version")
     assert f"Oracle client library: {client_zip.VERSION} at {CLIENT_DIR}" in versions
 
 
-def test_thin_mode_remains_at_hand(client_job: ContainerJob, small_source: SourceDatabase, target):
+def test_thin_mode_remains_at_hand(
+    client_job: ContainerJob, small_source: SourceDatabase, target: TargetDatabase
+) -> None:
     done = client_job("run", ETL_ORACLE_MODE="thin")
     assert done.exit_code == 0, done.stderr
     assert target.rows() == small_source.rows()
 
 
-def test_the_loader_knows_it_and_what_it_needs(client_image: str):
+def test_the_loader_knows_it_and_what_it_needs(client_image: str) -> None:
     known = in_image(client_image, "ldconfig -p")
     assert LIBRARY in known
     assert "libaio.so.1t64" in known
@@ -71,7 +74,7 @@ def test_the_loader_knows_it_and_what_it_needs(client_image: str):
         assert in_image(client_image, f'python3 -c "{script}"') == ""
 
 
-def test_it_is_unmodified_and_keeps_its_licence(client_image: str, client_archive: Path):
+def test_it_is_unmodified_and_keeps_its_licence(client_image: str, client_archive: Path) -> None:
     with zipfile.ZipFile(client_archive) as archive:
         library = archive.read(f"{client_zip.FOLDER}/libclntsh.so.19.1")
     digest = in_image(client_image, f"sha256sum {LIBRARY}").split()[0]
@@ -79,7 +82,7 @@ def test_it_is_unmodified_and_keeps_its_licence(client_image: str, client_archiv
     assert client_zip.LICENCE in in_image(client_image, f"ls {CLIENT_DIR}").split()
 
 
-def test_nothing_of_its_unpacking_is_left(client_image: str):
+def test_nothing_of_its_unpacking_is_left(client_image: str) -> None:
     left_over = "command -v unzip; command -v curl; ls /zips 2>/dev/null; true"
     assert in_image(client_image, left_over) == ""
 
@@ -100,7 +103,7 @@ def test_nothing_of_its_unpacking_is_left(client_image: str):
 )
 def test_check_names_the_cause_and_the_remedy(
     client_job: ContainerJob, client_image: str, damage: str, cause: str, remedy: str
-):
+) -> None:
     damaged = client_job.with_image(derive(client_image, damage))
     line = client_line(damaged, ETL_ORACLE_MODE="thick")
     assert line.startswith("FAILED")
@@ -111,7 +114,7 @@ def test_check_names_the_cause_and_the_remedy(
 
 def test_a_client_that_may_not_be_read_is_not_passed_over(
     client_job: ContainerJob, client_image: str
-):
+) -> None:
     """Else the job would go on in thin mode, and fail where an old Oracle wants thick."""
     closed = client_job.with_image(derive(client_image, f"chmod o-rx {CLIENT_DIR}"))
     assert f"{CLIENT_DIR} cannot be read by user id {UID}" in client_line(closed)
@@ -143,20 +146,24 @@ def build_client(build_folder: Path, zips: Path) -> Iterator[BuildClient]:
     docker("rmi", f"{STAGE}:{VERSION}", check=False)
 
 
-def test_the_right_checksum_passes(build_client: BuildClient, zips: Path, client_archive: Path):
+def test_the_right_checksum_passes(
+    build_client: BuildClient, zips: Path, client_archive: Path
+) -> None:
     shutil.copy(client_archive, zips)
     digest = hashlib.sha256(client_archive.read_bytes()).hexdigest()
     assert build_client(INSTANTCLIENT_SHA256=digest)[0]
 
 
-def test_a_wrong_checksum_is_refused(build_client: BuildClient, zips: Path, client_archive: Path):
+def test_a_wrong_checksum_is_refused(
+    build_client: BuildClient, zips: Path, client_archive: Path
+) -> None:
     shutil.copy(client_archive, zips)
     built, said = build_client(INSTANTCLIENT_SHA256="0" * 64)
     assert not built
     assert f"not {'0' * 64} as INSTANTCLIENT_SHA256 says" in said
 
 
-def test_two_zips_are_refused(build_client: BuildClient, zips: Path, client_archive: Path):
+def test_two_zips_are_refused(build_client: BuildClient, zips: Path, client_archive: Path) -> None:
     shutil.copy(client_archive, zips)
     shutil.copy(client_archive, zips / client_archive.name.replace("19.99", "19.98"))
     built, said = build_client()
@@ -164,7 +171,7 @@ def test_two_zips_are_refused(build_client: BuildClient, zips: Path, client_arch
     assert "holds 2 zips for amd64" in said
 
 
-def test_half_a_zip_is_refused(build_client: BuildClient, zips: Path, client_archive: Path):
+def test_half_a_zip_is_refused(build_client: BuildClient, zips: Path, client_archive: Path) -> None:
     content = client_archive.read_bytes()
     (zips / client_archive.name).write_bytes(content[: len(content) // 2])
     built, said = build_client()
@@ -172,7 +179,7 @@ def test_half_a_zip_is_refused(build_client: BuildClient, zips: Path, client_arc
     assert said == f"{client_archive.name} is no complete zip."
 
 
-def test_another_package_is_refused(build_client: BuildClient, zips: Path):
+def test_another_package_is_refused(build_client: BuildClient, zips: Path) -> None:
     name = "instantclient-sdk-linux.x64-19.99.0.0.0dbru.zip"
     with zipfile.ZipFile(zips / name, "w") as archive:
         archive.writestr("instantclient_19_99/sdk/include/oci.h", "")
@@ -188,7 +195,7 @@ def for_architecture(name: str) -> dict[str, str]:
 
 def test_each_architecture_takes_its_own_zip(
     build_client: BuildClient, zips: Path, client_archive: Path
-):
+) -> None:
     shutil.copy(client_archive, zips)
     arm64 = client_archive.name.replace("linux.x64", "linux.arm64")
     shutil.copy(client_archive, zips / arm64)
@@ -198,7 +205,7 @@ def test_each_architecture_takes_its_own_zip(
         assert said.startswith(f"{name}, SHA-256 ")
 
 
-def test_an_architecture_without_a_client_is_refused(build_client: BuildClient):
+def test_an_architecture_without_a_client_is_refused(build_client: BuildClient) -> None:
     built, said = build_client(**for_architecture("riscv64"))
     assert not built
     assert said == (
@@ -225,7 +232,7 @@ def site(tmp_path: Path) -> Iterator[tuple[DownloadSite, dict[str, str]]]:
 
 def test_without_a_zip_it_is_downloaded(
     build_client: BuildClient, site: tuple[DownloadSite, dict[str, str]], client_archive: Path
-):
+) -> None:
     served, variables = site
     version = variables["INSTANTCLIENT_VERSION"]
     folder = version.removesuffix("dbru").replace(".", "")
@@ -240,7 +247,7 @@ def test_without_a_zip_it_is_downloaded(
 
 def test_a_failed_download_says_what_to_do(
     build_client: BuildClient, site: tuple[DownloadSite, dict[str, str]]
-):
+) -> None:
     built, said = build_client(**site[1])
     assert not built
     assert "cannot download https://download.oracle.com/otn_software/linux/" in said

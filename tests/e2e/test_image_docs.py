@@ -90,14 +90,14 @@ def run_example(image: str, folder: Path) -> RunExample:
     return run
 
 
-def test_check(run_example: RunExample):
+def test_check(run_example: RunExample) -> None:
     done = run_example(block("sh", "Before the first run"))
     assert done.returncode == 0, done.stdout
 
 
 def test_daily_run_then_backfill(
     run_example: RunExample, small_source: SourceDatabase, target: TargetDatabase
-):
+) -> None:
     done = run_example(block("sh", "The daily run,"))
     assert done.returncode == 0, done.stderr
     assert target.rows() == small_source.rows()
@@ -113,7 +113,7 @@ def test_daily_run_then_backfill(
 
 def test_connections_in_files(
     run_example: RunExample, folder: Path, small_source: SourceDatabase, target: TargetDatabase
-):
+) -> None:
     (folder / "connections.env").unlink()
     connections = folder / "connections"
     connections.mkdir(mode=0o700)
@@ -154,7 +154,7 @@ def test_tls_to_postgres(
     tls_target: str,
     authority: Authority,
     other_authority: Authority,
-):
+) -> None:
     write_connections(folder, small_source.uri, tls_target)
     example = block("sh", "### TLS to PostgreSQL")
     certificate = folder / "postgres-ca.crt"
@@ -197,7 +197,7 @@ def test_tcps_to_oracle(
     other_authority: Authority,
     after: str,
     file: str,
-):
+) -> None:
     write_connections(folder, documented(tcps_source, after=after), target.url)
     example = block("sh", after)
     certificate = folder / file
@@ -216,7 +216,7 @@ def test_tcps_to_oracle(
 
 def test_the_readmes_example(
     run_example: RunExample, image: str, small_source: SourceDatabase, target: TargetDatabase
-):
+) -> None:
     exports, alias, commands = block("console", "## Run it", README).partition("alias job=")
     assert exports.count("export ") == 2
     script = f"""
@@ -232,6 +232,6 @@ def test_the_readmes_example(
     assert target.query("SELECT count(*) FROM mb.etl_sales_target_runs") == [(2,)]
 
 
-def test_no_example_is_left_out():
+def test_no_example_is_left_out() -> None:
     blocks = re.findall(r"^```sh\n", DOCUMENT, re.MULTILINE)
     assert len(blocks) == 7

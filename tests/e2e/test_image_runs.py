@@ -15,7 +15,7 @@ _ATTEMPTS = 10
 
 def test_run_makes_the_target_equal_and_then_has_nothing_to_do(
     container_job: ContainerJob, small_source: SourceDatabase, target: TargetDatabase
-):
+) -> None:
     first = container_job("run")
     assert first.exit_code == 0, first.stderr
     assert target.rows() == small_source.rows()
@@ -29,7 +29,7 @@ def test_run_makes_the_target_equal_and_then_has_nothing_to_do(
 
 def test_backfill_reloads_three_months(
     container_job: ContainerJob, small_source: SourceDatabase, target: TargetDatabase
-):
+) -> None:
     container_job("run")
     target.execute("UPDATE mb.sales_target SET target_amount = -1")
     done = container_job("backfill", "--from", "2024-02", "--to", "2024-04")
@@ -41,7 +41,7 @@ def test_backfill_reloads_three_months(
     assert restored == [(2,), (3,), (4,)]
 
 
-def test_check_passes(container_job: ContainerJob, small_source: SourceDatabase):
+def test_check_passes(container_job: ContainerJob, small_source: SourceDatabase) -> None:
     done = container_job("check")
     assert done.exit_code == 0, done.stdout
     assert "client library: not used: thin mode" in done.stdout
@@ -49,7 +49,7 @@ def test_check_passes(container_job: ContainerJob, small_source: SourceDatabase)
 
 def test_no_shell_is_needed(
     container_job: ContainerJob, image: str, small_source: SourceDatabase, target: TargetDatabase
-):
+) -> None:
     without = container_job.with_image(derive(image, "rm /bin/sh /bin/dash /bin/bash"))
     done = without("run")
     assert done.exit_code == 0, done.stderr
@@ -61,7 +61,7 @@ def test_sigterm_in_mid_load_reaches_the_job_and_leaves_the_old_rows(
     standin: OracleStandin,
     small_source: SourceDatabase,
     target: TargetDatabase,
-):
+) -> None:
     assert container_job("run").exit_code == 0
     before = target.rows()
     small_source.execute("UPDATE {table} SET target_amount = 7")
@@ -100,7 +100,7 @@ def _wait_for_the_load(target: TargetDatabase) -> None:
 
 def test_a_wrong_password_of_the_target_is_not_allowed(
     container_job: ContainerJob, small_source: SourceDatabase, target: TargetDatabase
-):
+) -> None:
     wrong = with_password(target.url, "not-the-password")
     done = container_job("run", AIRFLOW_CONN_POSTGRES_CONN_ID=wrong)
     assert done.exit_code == 77, done.stderr
@@ -109,7 +109,7 @@ def test_a_wrong_password_of_the_target_is_not_allowed(
 
 def test_a_wrong_password_of_the_source_is_not_allowed(
     container_job: ContainerJob, small_source: SourceDatabase
-):
+) -> None:
     wrong = with_password(small_source.uri, "not-the-password")
     done = container_job("run", AIRFLOW_CONN_ORACLE_CONN_ID=wrong)
     assert done.exit_code == 77, done.stderr
@@ -119,7 +119,7 @@ def test_a_wrong_password_of_the_source_is_not_allowed(
 
 def test_no_password_is_in_the_command_line(
     container_job: ContainerJob, standin: OracleStandin, small_source: SourceDatabase
-):
+) -> None:
     standin.faults.delay(execute=0.5)
     process = container_job.start("check")
     listed = ""
@@ -137,7 +137,7 @@ def test_no_password_is_in_the_command_line(
 
 def test_the_first_query_comes_after_little_work(
     container_job: ContainerJob, standin: OracleStandin, small_source: SourceDatabase
-):
+) -> None:
     """CPU of a run that ends at its first query to the source: no less than up to that query."""
     program = (
         "import resource, subprocess\n"

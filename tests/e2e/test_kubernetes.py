@@ -10,6 +10,7 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -29,7 +30,7 @@ _ROWS_BEFORE_THE_HOLD = 10
 # The query for the rows themselves: the others end in a count, a sum or a hash.
 _ROWS_QUERY = "target_amount \nFROM"
 
-Values = dict[str, object]
+Values = dict[str, Any]
 Install = Callable[..., None]
 Trigger = Callable[..., DagRun]
 
@@ -135,7 +136,7 @@ def trigger(airflow: AirflowProcess, environ: dict[str, str]) -> Trigger:
 
 
 class TestHelm:
-    def test_check_passes_and_leaves_no_pod(self, install: Install, cluster: Cluster):
+    def test_check_passes_and_leaves_no_pod(self, install: Install, cluster: Cluster) -> None:
         install()
         printed = helm("test", RELEASE, "--namespace", cluster.namespace)
         assert "Phase:          Succeeded" in printed
@@ -143,7 +144,7 @@ class TestHelm:
 
     def test_check_says_what_is_wrong(
         self, install: Install, values: Values, cluster: Cluster, target: TargetDatabase
-    ):
+    ) -> None:
         wrong = with_password(target.url, "Wrong-password-77")
         install(connections={**values["connections"], "postgres": wrong})
         with pytest.raises(HelmError, match="failed"):
@@ -155,7 +156,7 @@ class TestHelm:
         assert "Wrong-password-77" not in log
         cluster.kill(pod.metadata.name)
 
-    def test_uninstall_leaves_nothing(self, install: Install, cluster: Cluster):
+    def test_uninstall_leaves_nothing(self, install: Install, cluster: Cluster) -> None:
         before = cluster.objects()
         install(cronJob={"enabled": cluster.has_cronjobs()})
         assert cluster.objects()["podtemplates"] == [RELEASE]
@@ -170,7 +171,7 @@ class TestHelm:
         cluster: Cluster,
         small_source: SourceDatabase,
         target: TargetDatabase,
-    ):
+    ) -> None:
         """As `kubectl create job --from=cronjob/…` makes it; CronJobs are newer than some labs."""
         install()
         cronjob = render({**values, "cronJob": {"enabled": True}}).one("CronJob")
@@ -192,7 +193,7 @@ class TestRun:
         cluster: Cluster,
         small_source: SourceDatabase,
         target: TargetDatabase,
-    ):
+    ) -> None:
         install()
         first = trigger()
         assert (first.state, first.tries) == ("success", 1), first.log
@@ -218,10 +219,10 @@ class TestRun:
         install: Install,
         trigger: Trigger,
         target: TargetDatabase,
-        conf: dict,
+        conf: dict[str, Any],
         mode: str,
         months: list[int],
-    ):
+    ) -> None:
         install()
         assert trigger().state == "success"
         target.execute("UPDATE mb.sales_target SET target_amount = -1")
@@ -242,8 +243,8 @@ class TestRun:
         ],
     )
     def test_params_that_do_not_go_together_start_no_pod(
-        self, install: Install, trigger: Trigger, cluster: Cluster, conf: dict, said: str
-    ):
+        self, install: Install, trigger: Trigger, cluster: Cluster, conf: dict[str, Any], said: str
+    ) -> None:
         install()
         with cluster.watched_pods() as watched:
             done = trigger(**conf)
@@ -251,14 +252,14 @@ class TestRun:
         assert said in done.log
         assert watched.seen == {}
 
-    def test_a_param_that_is_no_month_is_refused_when_triggered(self, trigger: Trigger):
+    def test_a_param_that_is_no_month_is_refused_when_triggered(self, trigger: Trigger) -> None:
         done = trigger(**{"from": "2024-13", "to": "2024-14"})
         assert done.state == "refused"
         assert "ParamValidationError" in done.error
 
     def test_report_in_xcom(
         self, install: Install, values: Values, trigger: Trigger, environ: dict[str, str]
-    ):
+    ) -> None:
         install(airflow={**values["airflow"], "xcom": True})
         where = json.loads(environ["AIRFLOW_VAR_ETL_SALES_TARGET"])
         environ["AIRFLOW_VAR_ETL_SALES_TARGET"] = json.dumps({**where, "xcom": True})
@@ -275,7 +276,7 @@ class TestFailure:
         standin: OracleStandin,
         small_source: SourceDatabase,
         target: TargetDatabase,
-    ):
+    ) -> None:
         standin.faults.refuse_connections(12514, times=1)
         install()
         done = trigger()
@@ -285,7 +286,7 @@ class TestFailure:
 
     def test_one_that_stays_fails_after_the_retry(
         self, install: Install, trigger: Trigger, standin: OracleStandin
-    ):
+    ) -> None:
         standin.faults.refuse_connections(12514)
         install()
         done = trigger()
@@ -300,7 +301,7 @@ class TestFailure:
         trigger: Trigger,
         standin: OracleStandin,
         small_source: SourceDatabase,
-    ):
+    ) -> None:
         wrong = with_password(small_source.uri, "Wrong-password-77")
         install(connections={**values["connections"], "oracle": wrong})
         done = trigger()
@@ -316,7 +317,7 @@ class TestFailure:
         trigger: Trigger,
         small_source: SourceDatabase,
         target: TargetDatabase,
-    ):
+    ) -> None:
         install()
         assert trigger().state == "success"
         small_source.execute("DELETE FROM {table} WHERE id > 3")
@@ -327,7 +328,7 @@ class TestFailure:
         assert trigger(allow_shrink=True).state == "success"
         assert target.rows() == small_source.rows()
 
-    def test_a_missing_secret_is_told_at_once(self, install: Install, trigger: Trigger):
+    def test_a_missing_secret_is_told_at_once(self, install: Install, trigger: Trigger) -> None:
         install(connections={"existingSecret": "from-vault"})
         done = trigger()
         assert (done.state, done.tries) == ("failed", 1)
@@ -344,7 +345,7 @@ class TestFailure:
         standin: OracleStandin,
         small_source: SourceDatabase,
         target: TargetDatabase,
-    ):
+    ) -> None:
         install(settings={**values["settings"], "ETL_BATCH_ROWS": 5})
         with _held_in_mid_load(standin) as in_mid_load:
             running = airflow.start(environ)
@@ -364,7 +365,7 @@ class TestFailure:
         standin: OracleStandin,
         small_source: SourceDatabase,
         target: TargetDatabase,
-    ):
+    ) -> None:
         install(settings={**values["settings"], "ETL_BATCH_ROWS": 5})
         with cluster.watched_pods() as watched:
             with _held_in_mid_load(standin) as in_mid_load:
@@ -380,14 +381,14 @@ class TestFailure:
 
     def test_without_the_role_airflow_says_which_right_it_lacks(
         self, install: Install, trigger: Trigger
-    ):
+    ) -> None:
         install(airflow={"rbac": False})
         done = trigger()
         assert done.state == "failed"
         assert "Kubernetes answered 403 Forbidden: podtemplates" in done.log
         assert 'cannot get resource "podtemplates"' in done.log.replace('\\"', '"')
 
-    def test_a_wrong_name_is_named(self, trigger: Trigger):
+    def test_a_wrong_name_is_named(self, trigger: Trigger) -> None:
         done = trigger()
         assert done.state == "failed"
         assert f"PodTemplate '{RELEASE}' in namespace" in done.log
@@ -403,7 +404,7 @@ class TestSecret:
         cluster: Cluster,
         target: TargetDatabase,
         standin: OracleStandin,
-    ):
+    ) -> None:
         install(settings={**values["settings"], "ETL_LOG_LEVEL": "DEBUG"})
         standin.faults.refuse_connections(12514, times=1)
         with cluster.watched_pods() as watched:

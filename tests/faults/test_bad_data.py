@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from support.faults.harness import FaultHarness
-from support.source_database import SourceRow
+from support.source_database import InsertedRow
 
 EXTREMES = [
     Decimal("9." + "9" * 37 + "E+125"),
@@ -27,7 +27,7 @@ def filled(harness: FaultHarness) -> Iterator[None]:
     harness.fill()
 
 
-def replace_all(harness: FaultHarness, rows: list[SourceRow]) -> None:
+def replace_all(harness: FaultHarness, rows: list[InsertedRow]) -> None:
     harness.source.execute("DELETE FROM {table}")
     harness.source.insert(rows)
 
@@ -51,7 +51,7 @@ def replace_all(harness: FaultHarness, rows: list[SourceRow]) -> None:
         "a thousand periods",
     ],
 )  # fmt: skip
-def test_odd_rows_arrive_as_they_are(harness: FaultHarness, rows):
+def test_odd_rows_arrive_as_they_are(harness: FaultHarness, rows: list[InsertedRow]) -> None:
     replace_all(harness, rows)
     case = harness.case()
 
@@ -60,7 +60,7 @@ def test_odd_rows_arrive_as_they_are(harness: FaultHarness, rows):
     assert case.ended(result, exit_codes={0})
 
 
-def test_an_empty_source_is_refused_and_loaded_only_on_request(harness: FaultHarness):
+def test_an_empty_source_is_refused_and_loaded_only_on_request(harness: FaultHarness) -> None:
     replace_all(harness, [])
     case = harness.case()
 
@@ -72,7 +72,7 @@ def test_an_empty_source_is_refused_and_loaded_only_on_request(harness: FaultHar
     )  # fmt: skip
 
 
-def test_other_columns_may_hold_anything(harness: FaultHarness):
+def test_other_columns_may_hold_anything(harness: FaultHarness) -> None:
     harness.source.execute("ALTER TABLE {table} ADD note text DEFAULT repeat('''\t\\n;€', 700)")
     harness.edit()
     case = harness.case()
@@ -85,7 +85,9 @@ def test_other_columns_may_hold_anything(harness: FaultHarness):
 @pytest.mark.parametrize(
     ("value", "code"), [("'1; DROP TABLE mb.sales_target'", None), ("E'1\\t2'", None)]
 )
-def test_text_in_a_numbers_place_is_refused(harness: FaultHarness, value, code):
+def test_text_in_a_numbers_place_is_refused(
+    harness: FaultHarness, value: str, code: str | None
+) -> None:
     """The column is VARCHAR2, and what it holds would be more than one field of a COPY."""
     harness.source.execute("ALTER TABLE {table} ALTER target_amount TYPE text")
     harness.source.execute(f"UPDATE {{table}} SET target_amount = {value} WHERE id = 5")

@@ -14,6 +14,7 @@ from psycopg import sql
 from demo.embedded_postgres import EmbeddedPostgres
 from oracle_standin import OracleStandin
 from support.faults.harness import FaultHarness
+from support.faults.proxy import Proxy
 from support.source_database import StandinSource
 from support.target_database import TargetDatabase
 
@@ -79,7 +80,7 @@ def hidden(harness: FaultHarness) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_a_wrong_setting_is_named(harness: FaultHarness, name):
+def test_a_wrong_setting_is_named(harness: FaultHarness, name: str) -> None:
     before = harness.target.rows()
     for value in WRONG[name]:
         result = harness.run("run", **{name: value})
@@ -94,7 +95,9 @@ def test_a_wrong_setting_is_named(harness: FaultHarness, name):
 
 
 @pytest.mark.parametrize("database", CONNECTIONS)
-def test_a_wrong_connection_is_refused_without_its_secret(harness: FaultHarness, database):
+def test_a_wrong_connection_is_refused_without_its_secret(
+    harness: FaultHarness, database: str
+) -> None:
     for text in WRONG_CONNECTIONS:
         wrong = text.replace("{type}", database)
 
@@ -114,8 +117,8 @@ def test_a_wrong_connection_is_refused_without_its_secret(harness: FaultHarness,
 )
 @pytest.mark.parametrize("database", CONNECTIONS)
 def test_a_secret_file_that_cannot_be_used(
-    harness: FaultHarness, tmp_path: Path, database, content
-):
+    harness: FaultHarness, tmp_path: Path, database: str, content: bytes
+) -> None:
     (tmp_path / CONNECTIONS[database]).write_bytes(content)
 
     result = harness.run("run", ETL_CONNECTIONS_DIR=str(tmp_path))
@@ -125,7 +128,7 @@ def test_a_secret_file_that_cannot_be_used(
 
 
 @pytest.mark.parametrize("kind", ["folder", "dangling link", "loop"])
-def test_a_secret_file_that_is_none(harness: FaultHarness, tmp_path: Path, kind):
+def test_a_secret_file_that_is_none(harness: FaultHarness, tmp_path: Path, kind: str) -> None:
     path = tmp_path / CONNECTIONS["oracle"]
     if kind == "folder":
         path.mkdir()
@@ -170,7 +173,7 @@ def special(postgres: EmbeddedPostgres) -> Iterator[FaultHarness]:
         yield made
 
 
-class _Straight:
+class _Straight(Proxy):
     """No proxy: a port alone."""
 
     def __init__(self, port: int) -> None:
@@ -178,7 +181,7 @@ class _Straight:
 
 
 @pytest.mark.parametrize("form", ["uri", "json"])
-def test_secrets_of_special_characters(special: FaultHarness, form):
+def test_secrets_of_special_characters(special: FaultHarness, form: str) -> None:
     standin, place = special.standin, urlsplit(special.target.url)
     as_json = {
         CONNECTIONS["oracle"]: {

@@ -3,6 +3,7 @@
 import contextlib
 import signal
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -36,7 +37,9 @@ def flood(start: bytes, block: bytes) -> Callable[[Link], None]:
 
 @pytest.mark.parametrize("number", some(2, CASES))
 @pytest.mark.parametrize("database", DATABASES)
-def test_a_garbled_answer_is_never_loaded(harness: FaultHarness, database, number):
+def test_a_garbled_answer_is_never_loaded(
+    harness: FaultHarness, database: str, number: int
+) -> None:
     garble_somewhere(harness, database)
 
 
@@ -46,7 +49,7 @@ BLOCKS = {"text": b"HTTP/1.1 400 Bad Request\r\n", "zeros": b"\0", "ones": b"\xf
 @pytest.mark.parametrize("share", [0.0, 0.6], ids=["at the login", "in mid-read"])
 @pytest.mark.parametrize("block", some(1, list(BLOCKS)))
 @pytest.mark.parametrize("database", DATABASES)
-def test_a_flood_of_garbage(harness: FaultHarness, database, block, share):
+def test_a_flood_of_garbage(harness: FaultHarness, database: str, block: str, share: float) -> None:
     proxy = harness.proxy_of(database)
     usual = bytes_of_a_run(harness, proxy, ("run", "--full"))[Direction.DOWN]
     case = harness.case()
@@ -62,14 +65,16 @@ def test_a_flood_of_garbage(harness: FaultHarness, database, block, share):
     assert result.exit_code != crashed or "Fatal Python error" in result.stderr
 
 
-def test_endless_rows_are_broken_off(harness: FaultHarness, monkeypatch: pytest.MonkeyPatch):
+def test_endless_rows_are_broken_off(
+    harness: FaultHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The source counts its rows, and then sends the first ones for ever."""
     harness.edit()
     case = harness.case()
     honest = calls.Calls._rows
-    sent: dict[int, tuple] = {}
+    sent: dict[int, tuple[Any, ...]] = {}
 
-    def endless(self: calls.Calls, cursor: calls.Cursor, most: int) -> tuple:
+    def endless(self: calls.Calls, cursor: calls.Cursor, most: int) -> tuple[Any, ...]:
         if "target_amount" not in cursor.sql.lower() or most < BATCH_ROWS:
             return honest(self, cursor, most)
         return sent.setdefault(id(cursor), honest(self, cursor, most))

@@ -2,6 +2,7 @@
 
 import signal
 import time
+from collections.abc import Callable
 
 import pytest
 
@@ -14,11 +15,11 @@ CASES = range(60)
 
 
 @pytest.mark.parametrize("number", some(10, CASES))
-def test_killed_at_a_random_moment(harness: FaultHarness, number):
+def test_killed_at_a_random_moment(harness: FaultHarness, number: int) -> None:
     kill_somewhere(harness)
 
 
-def test_a_commit_that_never_arrives(harness: FaultHarness):
+def test_a_commit_that_never_arrives(harness: FaultHarness) -> None:
     harness.edit()
     case = harness.case()
     harness.postgres_proxy.at_text(COMMIT, Link.drop, nth=LOADS_COMMIT)
@@ -29,7 +30,7 @@ def test_a_commit_that_never_arrives(harness: FaultHarness):
 
 
 @pytest.mark.parametrize("cut", some(2, [Link.drop, Link.freeze, Link.reset]))
-def test_a_commit_whose_answer_is_lost(harness: FaultHarness, cut):
+def test_a_commit_whose_answer_is_lost(harness: FaultHarness, cut: Callable[[Link], None]) -> None:
     """The job asks the ledger what became of it."""
     harness.edit()
     case = harness.case()
@@ -41,7 +42,7 @@ def test_a_commit_whose_answer_is_lost(harness: FaultHarness, cut):
     assert case.ended(result, exit_codes={0})
 
 
-def test_a_commit_whose_answer_is_lost_with_the_whole_network(harness: FaultHarness):
+def test_a_commit_whose_answer_is_lost_with_the_whole_network(harness: FaultHarness) -> None:
     """Nobody can be asked: the next run finds it done."""
     harness.edit()
     case = harness.case()
@@ -57,7 +58,7 @@ def test_a_commit_whose_answer_is_lost_with_the_whole_network(harness: FaultHarn
     assert case.ended(result, exit_codes={75}, reason="temporary", unheard=True)
 
 
-def test_a_commit_whose_answer_is_lost_is_not_loaded_again(harness: FaultHarness):
+def test_a_commit_whose_answer_is_lost_is_not_loaded_again(harness: FaultHarness) -> None:
     """The next attempt of the same run finds the commit in the ledger."""
     harness.edit()
     case = harness.case()
@@ -72,7 +73,9 @@ def test_a_commit_whose_answer_is_lost_is_not_loaded_again(harness: FaultHarness
 
 @pytest.mark.parametrize("number", SIGNALS)
 @pytest.mark.parametrize("answered", [False, True], ids=["before", "after"])
-def test_killed_around_the_commit(harness: FaultHarness, number, answered):
+def test_killed_around_the_commit(
+    harness: FaultHarness, number: signal.Signals, answered: bool
+) -> None:
     """Before: the commit is held back until the signal is sent. After: its answer is."""
     harness.edit()
     case = harness.case()
@@ -92,7 +95,7 @@ def test_killed_around_the_commit(harness: FaultHarness, number, answered):
     assert committed or is_killed
 
 
-def test_a_stop_during_a_commit_that_fails_is_heard(harness: FaultHarness):
+def test_a_stop_during_a_commit_that_fails_is_heard(harness: FaultHarness) -> None:
     harness.edit()
     case = harness.case()
     held = Hold(then=Link.drop)
@@ -108,7 +111,7 @@ def test_a_stop_during_a_commit_that_fails_is_heard(harness: FaultHarness):
     assert not case.ended(result, exit_codes={143}, reason="stopped")
 
 
-def test_a_stop_inside_a_library_is_no_other_error(harness: FaultHarness):
+def test_a_stop_inside_a_library_is_no_other_error(harness: FaultHarness) -> None:
     """The ledger is written in psycopg's pipeline mode, whose end fails when it is broken off."""
     harness.edit()
     case = harness.case()
@@ -124,7 +127,7 @@ def test_a_stop_inside_a_library_is_no_other_error(harness: FaultHarness):
     assert not case.ended(result, exit_codes={143}, reason="stopped")
 
 
-def test_a_stop_during_the_connecting_is_no_other_error(harness: FaultHarness):
+def test_a_stop_during_the_connecting_is_no_other_error(harness: FaultHarness) -> None:
     """SQLAlchemy rolls back what the stop broke off, and that fails."""
     case = harness.case()
     harness.postgres_proxy.at_text(b"pg_catalog.version()", Link.freeze)
@@ -137,7 +140,7 @@ def test_a_stop_during_the_connecting_is_no_other_error(harness: FaultHarness):
     assert not case.ended(process.wait(20), exit_codes={143}, reason="stopped")
 
 
-def test_a_stop_during_the_vacuum_does_not_undo_the_success(harness: FaultHarness):
+def test_a_stop_during_the_vacuum_does_not_undo_the_success(harness: FaultHarness) -> None:
     harness.edit()
     case = harness.case()
     held = Hold()

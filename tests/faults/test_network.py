@@ -21,12 +21,14 @@ _KEEPALIVE_TIMER = "02"
 @pytest.mark.parametrize("number", some(1, CASES))
 @pytest.mark.parametrize("action", CUTS)
 @pytest.mark.parametrize("database", DATABASES)
-def test_the_network_fails_at_a_random_byte(harness: FaultHarness, database, action, number):
+def test_the_network_fails_at_a_random_byte(
+    harness: FaultHarness, database: str, action: str, number: int
+) -> None:
     cut_somewhere(harness, database, action)
 
 
 @pytest.mark.parametrize("database", DATABASES)
-def test_a_server_that_accepts_and_says_nothing(harness: FaultHarness, database):
+def test_a_server_that_accepts_and_says_nothing(harness: FaultHarness, database: str) -> None:
     case = harness.case()
     harness.proxy_of(database).freeze_new()
 
@@ -36,7 +38,7 @@ def test_a_server_that_accepts_and_says_nothing(harness: FaultHarness, database)
 
 
 @pytest.mark.parametrize("database", DATABASES)
-def test_a_connection_that_ends_at_once(harness: FaultHarness, database):
+def test_a_connection_that_ends_at_once(harness: FaultHarness, database: str) -> None:
     case = harness.case()
     harness.proxy_of(database).refuse_new()
 
@@ -46,7 +48,7 @@ def test_a_connection_that_ends_at_once(harness: FaultHarness, database):
 
 
 @pytest.mark.parametrize("database", DATABASES)
-def test_a_slow_network_is_no_failure(harness: FaultHarness, database):
+def test_a_slow_network_is_no_failure(harness: FaultHarness, database: str) -> None:
     harness.edit()
     case = harness.case()
     harness.proxy_of(database).delay(0.01)
@@ -56,7 +58,7 @@ def test_a_slow_network_is_no_failure(harness: FaultHarness, database):
     assert case.ended(result, exit_codes={0})
 
 
-def test_a_stop_is_heard_while_the_login_waits(harness: FaultHarness):
+def test_a_stop_is_heard_while_the_login_waits(harness: FaultHarness) -> None:
     case = harness.case()
     harness.oracle_proxy.freeze_new()
     process = harness.start("run")
@@ -68,7 +70,7 @@ def test_a_stop_is_heard_while_the_login_waits(harness: FaultHarness):
     case.ended(result, exit_codes={143}, reason="stopped", says="Stopped by SIGTERM")
 
 
-def test_a_stop_is_heard_while_a_frozen_target_takes_no_rows(harness: FaultHarness):
+def test_a_stop_is_heard_while_a_frozen_target_takes_no_rows(harness: FaultHarness) -> None:
     harness.edit()
     case = harness.case()
     frozen = harness.postgres_proxy.at_text(b"COPY", Link.freeze)
@@ -83,7 +85,9 @@ def test_a_stop_is_heard_while_a_frozen_target_takes_no_rows(harness: FaultHarne
     case.ended(result, exit_codes={143}, reason="stopped", says="Stopped by SIGTERM")
 
 
-def test_a_cut_is_tried_again_while_the_server_still_keeps_the_lost_session(harness: FaultHarness):
+def test_a_cut_is_tried_again_while_the_server_still_keeps_the_lost_session(
+    harness: FaultHarness,
+) -> None:
     """A network that came back: the lost session must not lock its own run out."""
     harness.edit()
     case = harness.case()
@@ -95,7 +99,7 @@ def test_a_cut_is_tried_again_while_the_server_still_keeps_the_lost_session(harn
     assert result.event("run_finished")["retries"] >= 1
 
 
-def test_the_next_run_is_told_who_still_holds_the_lock(harness: FaultHarness):
+def test_the_next_run_is_told_who_still_holds_the_lock(harness: FaultHarness) -> None:
     """Half open: the job's host is gone, the server does not know yet."""
     harness.edit()
     case = harness.case()
@@ -112,7 +116,7 @@ def test_the_next_run_is_told_who_still_holds_the_lock(harness: FaultHarness):
     case.ended(killed, exit_codes={-9})
 
 
-def test_idle_connections_are_kept_alive_on_both_sides(harness: FaultHarness):
+def test_idle_connections_are_kept_alive_on_both_sides(harness: FaultHarness) -> None:
     """What a firewall forgets is found out by the kernel of either side, and soon."""
     harness.edit()
     case = harness.case()

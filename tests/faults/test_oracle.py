@@ -1,13 +1,14 @@
 """What Oracle does in the middle of a run: errors, lost sessions, tables that change shape."""
 
 import socket
+from typing import Any
 
 import pytest
 
 from support.faults.harness import ROWS, FaultHarness
 from support.faults.suite import some
 
-ON_ROWS = {"after_rows": ROWS // 3}
+ON_ROWS: dict[str, Any] = {"after_rows": ROWS // 3}
 
 
 @pytest.mark.parametrize(
@@ -25,7 +26,9 @@ ON_ROWS = {"after_rows": ROWS // 3}
         ],
     ),
 )
-def test_an_error_in_mid_read_is_temporary(harness: FaultHarness, code, fault):
+def test_an_error_in_mid_read_is_temporary(
+    harness: FaultHarness, code: int, fault: dict[str, Any]
+) -> None:
     harness.edit()
     case = harness.case()
     harness.standin.faults.ora_error(code, **fault)
@@ -36,7 +39,7 @@ def test_an_error_in_mid_read_is_temporary(harness: FaultHarness, code, fault):
 
 
 @pytest.mark.parametrize("reset", [False, True])
-def test_the_server_process_dies(harness: FaultHarness, reset):
+def test_the_server_process_dies(harness: FaultHarness, reset: bool) -> None:
     harness.edit()
     case = harness.case()
     harness.standin.faults.drop_connection(reset=reset, **ON_ROWS)
@@ -46,7 +49,7 @@ def test_the_server_process_dies(harness: FaultHarness, reset):
     case.ended(result, exit_codes={75}, reason="temporary", code={"DPY-4011", "ORA-03113"})
 
 
-def test_a_snapshot_too_old_is_tried_again_from_a_new_one(harness: FaultHarness):
+def test_a_snapshot_too_old_is_tried_again_from_a_new_one(harness: FaultHarness) -> None:
     harness.edit()
     harness.standin.faults.ora_error(1555, **ON_ROWS)
     harness.edit()
@@ -62,7 +65,7 @@ def test_a_snapshot_too_old_is_tried_again_from_a_new_one(harness: FaultHarness)
     ("code", "exit_code", "said"),
     [(12514, 75, "DPY-6001"), (12505, 75, "DPY-6003"), (12528, 75, "DPY-6000")],
 )
-def test_the_listener_refuses(harness: FaultHarness, code, exit_code, said):
+def test_the_listener_refuses(harness: FaultHarness, code: int, exit_code: int, said: str) -> None:
     case = harness.case()
     harness.standin.faults.refuse_connections(code)
 
@@ -71,7 +74,7 @@ def test_the_listener_refuses(harness: FaultHarness, code, exit_code, said):
     case.ended(result, exit_codes={exit_code}, reason="temporary", code={said, f"ORA-{code}"})
 
 
-def test_there_is_no_listener(harness: FaultHarness):
+def test_there_is_no_listener(harness: FaultHarness) -> None:
     case = harness.case()
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
@@ -84,7 +87,9 @@ def test_there_is_no_listener(harness: FaultHarness):
 
 
 @pytest.mark.parametrize("code", [28000, 28001])
-def test_an_account_that_is_locked_or_expired_is_tried_once(harness: FaultHarness, code):
+def test_an_account_that_is_locked_or_expired_is_tried_once(
+    harness: FaultHarness, code: int
+) -> None:
     case = harness.case()
     harness.standin.faults.refuse_logins(code)
     logins = harness.standin.login_attempts
@@ -118,8 +123,8 @@ def test_an_account_that_is_locked_or_expired_is_tried_once(harness: FaultHarnes
     ids=["renamed", "column dropped", "column retyped", "column added"],
 )  # fmt: skip
 def test_the_table_changes_between_check_and_read(
-    harness: FaultHarness, edit, undo, exit_code, says
-):
+    harness: FaultHarness, edit: str, undo: str, exit_code: int, says: str
+) -> None:
     harness.edit()
     case = harness.case()
     # The target's privileges are asked for after the source's columns, before its snapshot.
@@ -135,7 +140,7 @@ def test_the_table_changes_between_check_and_read(
 
 
 @pytest.mark.parametrize("fault", [{}, {"on": "ora_hash"}], ids=["at the check", "at the read"])
-def test_a_synonym_to_nowhere(harness: FaultHarness, fault):
+def test_a_synonym_to_nowhere(harness: FaultHarness, fault: dict[str, Any]) -> None:
     case = harness.case()
     harness.standin.faults.ora_error(980, times=None, **fault)
 

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Literal
 
 import psycopg
 import pytest
@@ -57,7 +58,9 @@ def in_mid_copy(harness: FaultHarness, action: Callable[[], None]) -> threading.
 
 
 @pytest.mark.parametrize("mode", ["fast", "immediate"])
-def test_restarted_in_mid_run(harness: FaultHarness, server: EmbeddedPostgres, mode):
+def test_restarted_in_mid_run(
+    harness: FaultHarness, server: EmbeddedPostgres, mode: Literal["fast", "immediate"]
+) -> None:
     harness.edit()
     case = harness.case()
     in_mid_copy(harness, lambda: server.stop(mode))
@@ -68,7 +71,9 @@ def test_restarted_in_mid_run(harness: FaultHarness, server: EmbeddedPostgres, m
     case.ended(result, exit_codes={75}, reason="temporary")
 
 
-def test_a_restart_is_survived_by_trying_again(harness: FaultHarness, server: EmbeddedPostgres):
+def test_a_restart_is_survived_by_trying_again(
+    harness: FaultHarness, server: EmbeddedPostgres
+) -> None:
     harness.edit()
     case = harness.case()
     in_mid_copy(harness, server.restart)
@@ -79,7 +84,7 @@ def test_a_restart_is_survived_by_trying_again(harness: FaultHarness, server: Em
     assert result.event("run_finished")["retries"] >= 1
 
 
-def test_an_administrator_ends_the_session(harness: FaultHarness):
+def test_an_administrator_ends_the_session(harness: FaultHarness) -> None:
     harness.edit()
     case = harness.case()
     in_mid_copy(
@@ -98,7 +103,7 @@ def test_an_administrator_ends_the_session(harness: FaultHarness):
 @pytest.mark.parametrize(
     "text", some(2, [b"COPY", b"DELETE FROM mb.sales_target", b"SELECT mb.sales"])
 )
-def test_a_server_process_that_stands_still(harness: FaultHarness, text):
+def test_a_server_process_that_stands_still(harness: FaultHarness, text: bytes) -> None:
     """The network lives, the kernel answers for the process: only our own clock can tell."""
     harness.edit()
     case = harness.case()
@@ -126,7 +131,7 @@ def test_a_server_process_that_stands_still(harness: FaultHarness, text):
     )  # fmt: skip
 
 
-def test_no_connection_is_free(harness: FaultHarness):
+def test_no_connection_is_free(harness: FaultHarness) -> None:
     case = harness.case()
     with ExitStack() as stack:
         with pytest.raises(psycopg.OperationalError, match="too many clients"):
@@ -143,7 +148,7 @@ def _take_all(stack: ExitStack, url: str) -> None:
 
 
 @pytest.mark.parametrize("mode", some(2, ["ROW EXCLUSIVE", "ACCESS EXCLUSIVE", "SHARE"]))
-def test_somebody_holds_a_lock(harness: FaultHarness, mode):
+def test_somebody_holds_a_lock(harness: FaultHarness, mode: str) -> None:
     harness.edit()
     case = harness.case()
     with psycopg.connect(harness.target.url) as other:
@@ -154,7 +159,7 @@ def test_somebody_holds_a_lock(harness: FaultHarness, mode):
     case.ended(result, exit_codes={75}, code="55P03", says="lock timeout")
 
 
-def test_a_lock_that_is_given_back_in_time_is_waited_for(harness: FaultHarness):
+def test_a_lock_that_is_given_back_in_time_is_waited_for(harness: FaultHarness) -> None:
     harness.edit()
     case = harness.case()
     with psycopg.connect(harness.target.url) as other:
@@ -168,7 +173,7 @@ def test_a_lock_that_is_given_back_in_time_is_waited_for(harness: FaultHarness):
     assert case.ended(result, exit_codes={0})
 
 
-def test_a_hot_standby(harness: FaultHarness, server: EmbeddedPostgres):
+def test_a_hot_standby(harness: FaultHarness, server: EmbeddedPostgres) -> None:
     harness.edit()
     case = harness.case()
     standby = Path(str(server._folder)) / "data" / "standby.signal"
@@ -185,7 +190,7 @@ def test_a_hot_standby(harness: FaultHarness, server: EmbeddedPostgres):
 
 def test_the_disk_is_full(
     harness: FaultHarness, server: EmbeddedPostgres, postgres: EmbeddedPostgres, tmp_path: Path
-):
+) -> None:
     """The whole database on a file system of a few megabytes."""
     with ExitStack() as stack:
         disk = stack.enter_context(small_disk(server))

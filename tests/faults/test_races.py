@@ -3,6 +3,8 @@
 import signal
 import threading
 import time
+from functools import partial
+from typing import Any
 
 import psycopg
 import pytest
@@ -15,6 +17,7 @@ from support.faults.harness import (
     ended_as_one_of_many,
 )
 from support.faults.proxy import Hold, Link
+from support.source_database import SourceRow
 from support.target_database import TargetDatabase
 
 
@@ -26,7 +29,7 @@ def held_before_its_commit(harness: FaultHarness) -> Hold:
 
 
 @pytest.mark.parametrize("number", [2, 10])
-def test_runs_at_once(harness: FaultHarness, number):
+def test_runs_at_once(harness: FaultHarness, number: int) -> None:
     harness.edit()
     case = harness.case()
 
@@ -46,7 +49,7 @@ def test_runs_at_once(harness: FaultHarness, number):
         ["backfill", "--from", "2024-01", "--to", "2024-06"],
     ],
 )
-def test_a_load_beside_a_load_is_told_who_loads(harness: FaultHarness, beside):
+def test_a_load_beside_a_load_is_told_who_loads(harness: FaultHarness, beside: list[str]) -> None:
     harness.edit()
     case = harness.case()
     held = held_before_its_commit(harness)
@@ -63,7 +66,7 @@ def test_a_load_beside_a_load_is_told_who_loads(harness: FaultHarness, beside):
 
 
 @pytest.mark.parametrize("command", [["verify"], ["verify", "--rows"], ["run", "--dry-run"]])
-def test_what_only_reads_runs_beside_a_load(harness: FaultHarness, command):
+def test_what_only_reads_runs_beside_a_load(harness: FaultHarness, command: list[str]) -> None:
     harness.edit()
     case = harness.case()
     held = held_before_its_commit(harness)
@@ -79,11 +82,11 @@ def test_what_only_reads_runs_beside_a_load(harness: FaultHarness, command):
     assert harness.run(*command).exit_code == 0
 
 
-def test_readers_see_the_old_or_the_new_rows_and_never_wait(harness: FaultHarness):
+def test_readers_see_the_old_or_the_new_rows_and_never_wait(harness: FaultHarness) -> None:
     """Ten thousand rows change their sum at once; eight readers look all the time."""
     harness.edit()
     case = harness.case()
-    seen: set[tuple] = set()
+    seen: set[tuple[Any, ...]] = set()
     waits: list[float] = []
     done = threading.Event()
 
@@ -120,7 +123,7 @@ def test_readers_see_the_old_or_the_new_rows_and_never_wait(harness: FaultHarnes
     assert case.ended(result, exit_codes={0})
 
 
-def test_a_writer_of_the_target_waits_and_its_rows_are_found(harness: FaultHarness):
+def test_a_writer_of_the_target_waits_and_its_rows_are_found(harness: FaultHarness) -> None:
     """Somebody else inserts during the load: after it, and the next run puts it right."""
     harness.edit()
     case = harness.case()
@@ -145,10 +148,10 @@ def test_a_writer_of_the_target_waits_and_its_rows_are_found(harness: FaultHarne
     assert harness.target.rows() == case.new
 
 
-def test_the_source_is_written_all_the_time(harness: FaultHarness):
+def test_the_source_is_written_all_the_time(harness: FaultHarness) -> None:
     """Each run lands on one moment of the source, whatever is committed meanwhile."""
     done = threading.Event()
-    snapshots: list[list] = []
+    snapshots: list[list[SourceRow]] = []
 
     def write() -> None:
         while not done.is_set():
@@ -162,7 +165,7 @@ def test_the_source_is_written_all_the_time(harness: FaultHarness):
         for _ in range(3):
             assert harness.run("run").exit_code == 0
             landed = harness.target.rows()
-            assert comes_true(lambda rows=landed: rows in snapshots)
+            assert comes_true(partial(snapshots.__contains__, landed))
     finally:
         done.set()
         writer.join()
@@ -170,7 +173,7 @@ def test_the_source_is_written_all_the_time(harness: FaultHarness):
     assert case.ended(harness.run("run"), exit_codes={0})
 
 
-def test_a_killed_run_beside_one_that_waits(harness: FaultHarness):
+def test_a_killed_run_beside_one_that_waits(harness: FaultHarness) -> None:
     """The lock of a killed run is free as soon as the server has seen it go."""
     harness.edit()
     case = harness.case()

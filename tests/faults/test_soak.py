@@ -58,7 +58,7 @@ def _race(harness: FaultHarness) -> int:
 
 def test_random_cases_until_the_time_is_over(
     harness: FaultHarness, capfd: pytest.CaptureFixture[str]
-):
+) -> None:
     deadline = time.monotonic() + SOAK_MINUTES * 60
     found: Counter[str] = Counter()
     number = 0
@@ -82,7 +82,9 @@ def say(capfd: pytest.CaptureFixture[str], *lines: str) -> None:
         sys.stdout.write("\n" + "\n".join(lines) + "\n")
 
 
-def test_a_run_a_second_leaves_no_growth(harness: FaultHarness, capfd: pytest.CaptureFixture[str]):
+def test_a_run_a_second_leaves_no_growth(
+    harness: FaultHarness, capfd: pytest.CaptureFixture[str]
+) -> None:
     deadline = time.monotonic() + SOAK_MINUTES * 60 / 2
     peaks, sizes = [], []
     while time.monotonic() < deadline:
@@ -109,7 +111,7 @@ def test_a_run_a_second_leaves_no_growth(harness: FaultHarness, capfd: pytest.Ca
 
 def test_twenty_million_rows_in_little_memory(
     harness: FaultHarness, capfd: pytest.CaptureFixture[str]
-):
+) -> None:
     harness.source.execute("DELETE FROM {table}")
     fill_source(harness.source.database_url, ROWS, PERIODS)
     environ = harness.environ | {

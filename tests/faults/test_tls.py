@@ -2,7 +2,7 @@
 
 import ssl
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -77,11 +77,12 @@ def oracle_uri(standin: OracleStandin, port: int, authority: Authority) -> str:
     return f"oracle://{login}@{LOOPBACK}:{port}/{standin.service_name}?{urlencode(extras)}"
 
 
-AT = {"oracle": oracle_at, "postgres": postgres_at}
+At = Callable[[FaultHarness, Authority], AbstractContextManager[dict[str, str]]]
+AT: dict[str, At] = {"oracle": oracle_at, "postgres": postgres_at}
 
 
 @pytest.mark.parametrize("database", AT)
-def test_the_right_certificate(harness: FaultHarness, right: Authority, database):
+def test_the_right_certificate(harness: FaultHarness, right: Authority, database: str) -> None:
     harness.edit()
     case = harness.case()
     with AT[database](harness, right) as environ:
@@ -92,7 +93,9 @@ def test_the_right_certificate(harness: FaultHarness, right: Authority, database
 
 @pytest.mark.parametrize("kind", ["wrong name", "expired", "untrusted"])
 @pytest.mark.parametrize("database", AT)
-def test_a_wrong_certificate_is_refused(harness: FaultHarness, wrong, database, kind):
+def test_a_wrong_certificate_is_refused(
+    harness: FaultHarness, wrong: dict[str, Authority], database: str, kind: str
+) -> None:
     harness.edit()
     case = harness.case()
     with AT[database](harness, wrong[kind]) as environ:
@@ -102,7 +105,7 @@ def test_a_wrong_certificate_is_refused(harness: FaultHarness, wrong, database, 
     assert "certificate" in result.failure["remedy"]
 
 
-def test_a_target_without_tls_where_it_is_required(harness: FaultHarness, right: Authority):
+def test_a_target_without_tls_where_it_is_required(harness: FaultHarness, right: Authority) -> None:
     case = harness.case()
     place = urlsplit(harness.target.url)
     assert place.port
@@ -113,7 +116,7 @@ def test_a_target_without_tls_where_it_is_required(harness: FaultHarness, right:
     case.ended(result, exit_codes={77}, reason="not_allowed", says="does not support SSL")
 
 
-def test_a_source_without_tls_where_it_is_required(harness: FaultHarness, right: Authority):
+def test_a_source_without_tls_where_it_is_required(harness: FaultHarness, right: Authority) -> None:
     case = harness.case()
     uri = oracle_uri(harness.standin, harness.standin.port, right)
 
@@ -122,7 +125,9 @@ def test_a_source_without_tls_where_it_is_required(harness: FaultHarness, right:
     case.ended(result, exit_codes={75, 77}, says="could not connect to the source")
 
 
-def test_a_plain_connection_where_the_target_requires_tls(harness: FaultHarness, right: Authority):
+def test_a_plain_connection_where_the_target_requires_tls(
+    harness: FaultHarness, right: Authority
+) -> None:
     case = harness.case()
     with postgres_at(harness, right, sslmode="disable") as environ:
         result = harness.run("run", **environ)
@@ -132,7 +137,9 @@ def test_a_plain_connection_where_the_target_requires_tls(harness: FaultHarness,
 
 @pytest.mark.parametrize("action", ["dropped", "reset"])
 @pytest.mark.parametrize("share", some(1, [0.7, 0.3]))
-def test_a_cut_tls_connection_is_temporary(harness: FaultHarness, right: Authority, action, share):
+def test_a_cut_tls_connection_is_temporary(
+    harness: FaultHarness, right: Authority, action: str, share: float
+) -> None:
     """Libpq speaks of SSL then too: that is no certificate's fault."""
     harness.edit()
     case = harness.case()

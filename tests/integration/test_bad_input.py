@@ -1,6 +1,7 @@
 """Each wrong setting, login or table: one clear sentence, the right exit code, nothing changed."""
 
 import socket
+from collections.abc import Iterator
 
 import psycopg
 import pytest
@@ -13,7 +14,9 @@ from support.urls import with_password
 
 
 @pytest.fixture
-def untouched(job: Job, small_source: SourceDatabase, target: TargetDatabase):
+def untouched(
+    job: Job, small_source: SourceDatabase, target: TargetDatabase
+) -> Iterator[TargetDatabase]:
     """A loaded target; after the test it must be what it was."""
     assert job("run").exit_code == 0
     small_source.execute("UPDATE {table} SET target_amount = 0")
@@ -25,7 +28,8 @@ def untouched(job: Job, small_source: SourceDatabase, target: TargetDatabase):
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+        port: int = probe.getsockname()[1]
+    return port
 
 
 @pytest.mark.parametrize(
@@ -39,7 +43,7 @@ def free_port() -> int:
         (["load"], "No such command 'load'"),
     ],
 )
-def test_usage(job: Job, untouched: TargetDatabase, arguments, sentence):
+def test_usage(job: Job, untouched: TargetDatabase, arguments: list[str], sentence: str) -> None:
     result = job(*arguments)
 
     assert result.exit_code == 2
@@ -63,7 +67,9 @@ def test_usage(job: Job, untouched: TargetDatabase, arguments, sentence):
         ("AIRFLOW_CONN_POSTGRES_CONN_ID", "mysql://u:p@h/d", "type postgres is needed"),
     ],
 )
-def test_configuration(job: Job, untouched: TargetDatabase, variable, value, sentence):
+def test_configuration(
+    job: Job, untouched: TargetDatabase, variable: str, value: str, sentence: str
+) -> None:
     result = job("run", **{variable: value})
 
     assert result.exit_code == 78, result.stderr
@@ -74,7 +80,7 @@ def test_configuration(job: Job, untouched: TargetDatabase, variable, value, sen
 
 def test_a_wrong_password_is_tried_once(
     job: Job, untouched: TargetDatabase, standin: OracleStandin
-):
+) -> None:
     uri = with_password(job.environ["AIRFLOW_CONN_ORACLE_CONN_ID"], "wr0ng-passw0rd")
     logins = standin.login_attempts
 
@@ -87,7 +93,7 @@ def test_a_wrong_password_is_tried_once(
     assert "wr0ng-passw0rd" not in result.stderr
 
 
-def test_a_wrong_password_of_postgres(job: Job, untouched: TargetDatabase):
+def test_a_wrong_password_of_postgres(job: Job, untouched: TargetDatabase) -> None:
     uri = with_password(job.environ["AIRFLOW_CONN_POSTGRES_CONN_ID"], "wr0ng-passw0rd")
 
     result = job("run", AIRFLOW_CONN_POSTGRES_CONN_ID=uri, ETL_RETRY_BUDGET_SECONDS="60")
@@ -98,7 +104,7 @@ def test_a_wrong_password_of_postgres(job: Job, untouched: TargetDatabase):
 
 
 @pytest.mark.parametrize("extra", ["autocommit", "row_factory", "nosuch"])
-def test_an_extra_that_libpq_does_not_know(job: Job, untouched: TargetDatabase, extra):
+def test_an_extra_that_libpq_does_not_know(job: Job, untouched: TargetDatabase, extra: str) -> None:
     uri = job.environ["AIRFLOW_CONN_POSTGRES_CONN_ID"]
 
     result = job("run", AIRFLOW_CONN_POSTGRES_CONN_ID=f"{uri}?{extra}=1")
@@ -107,7 +113,7 @@ def test_an_extra_that_libpq_does_not_know(job: Job, untouched: TargetDatabase, 
     assert f'invalid connection option "{extra}"' in result.failure["error"]
 
 
-def test_an_unknown_service(job: Job, untouched: TargetDatabase):
+def test_an_unknown_service(job: Job, untouched: TargetDatabase) -> None:
     uri = job.environ["AIRFLOW_CONN_ORACLE_CONN_ID"].rpartition("/")[0] + "/NOSUCH"
 
     result = job("run", AIRFLOW_CONN_ORACLE_CONN_ID=uri)
@@ -117,7 +123,7 @@ def test_an_unknown_service(job: Job, untouched: TargetDatabase):
     assert "service name" in result.failure["remedy"]
 
 
-def test_nobody_listens(job: Job, untouched: TargetDatabase):
+def test_nobody_listens(job: Job, untouched: TargetDatabase) -> None:
     oracle = job("run", AIRFLOW_CONN_ORACLE_CONN_ID=f"oracle://u:p@127.0.0.1:{free_port()}/S")
     postgres = job("run", AIRFLOW_CONN_POSTGRES_CONN_ID=f"postgres://u:p@127.0.0.1:{free_port()}/d")
 
@@ -139,8 +145,13 @@ def test_nobody_listens(job: Job, untouched: TargetDatabase):
     ],
 )
 def test_the_source_is_not_as_expected(
-    job: Job, untouched: TargetDatabase, small_source: SourceDatabase, edit, code, sentence
-):
+    job: Job,
+    untouched: TargetDatabase,
+    small_source: SourceDatabase,
+    edit: str,
+    code: str | None,
+    sentence: str,
+) -> None:
     small_source.execute(edit)
 
     result = job("run")
@@ -165,8 +176,8 @@ def test_the_source_is_not_as_expected(
     ],
 )
 def test_the_target_is_not_as_expected(
-    job: Job, small_source: SourceDatabase, target: TargetDatabase, edit, sentence
-):
+    job: Job, small_source: SourceDatabase, target: TargetDatabase, edit: str, sentence: str
+) -> None:
     assert job("run").exit_code == 0
     target.execute(edit)
 
@@ -177,7 +188,7 @@ def test_the_target_is_not_as_expected(
     assert target.query("SELECT count(*) FROM mb.sales_target") == [(24,)]
 
 
-def test_a_missing_privilege_is_named(job: Job, untouched: TargetDatabase):
+def test_a_missing_privilege_is_named(job: Job, untouched: TargetDatabase) -> None:
     user = f"reader_{untouched.url.rpartition('_')[2]}"
     untouched.execute(f"""
         CREATE ROLE {user} LOGIN PASSWORD 'secret-of-reader';
@@ -198,7 +209,7 @@ def test_a_missing_privilege_is_named(job: Job, untouched: TargetDatabase):
 
 def test_debug_shows_the_stack_and_the_statements_but_no_secret(
     job: Job, untouched: TargetDatabase, small_source: SourceDatabase
-):
+) -> None:
     small_source.execute("ALTER TABLE {table} DROP COLUMN product_id")
 
     result = job("run", ETL_LOG_LEVEL="DEBUG")
@@ -208,5 +219,6 @@ def test_debug_shows_the_stack_and_the_statements_but_no_secret(
     assert "ora_hash" in result.stderr.lower() or "SELECT" in result.stderr
     for uri in ("AIRFLOW_CONN_ORACLE_CONN_ID", "AIRFLOW_CONN_POSTGRES_CONN_ID"):
         password = psycopg.conninfo.conninfo_to_dict(untouched.url)["password"]
+        assert isinstance(password, str)
         assert password not in result.stderr
         assert job.environ[uri] not in result.stderr

@@ -15,7 +15,7 @@ CREATE_SYNONYM = f"""
 """
 
 
-def test_all_is_well(job: Job, small_source: SourceDatabase, target: TargetDatabase):
+def test_all_is_well(job: Job, small_source: SourceDatabase, target: TargetDatabase) -> None:
     first = job("check")
     assert target.query("SELECT to_regnamespace('mb')") == [(None,)]
     job("run")
@@ -31,7 +31,7 @@ def test_all_is_well(job: Job, small_source: SourceDatabase, target: TargetDatab
     assert verdicts(second)["client library"][1].startswith("not used: thin mode, as libclntsh.so")
 
 
-def test_every_failure_is_listed(job: Job, small_source: SourceDatabase):
+def test_every_failure_is_listed(job: Job, small_source: SourceDatabase) -> None:
     small_source.execute("ALTER TABLE {table} ALTER COLUMN product_id TYPE text")
     uri = with_password(job.environ["AIRFLOW_CONN_POSTGRES_CONN_ID"], "wrong")
 
@@ -56,9 +56,9 @@ def test_the_source_may_be_a_table_a_view_or_a_synonym(
     small_source: SourceDatabase,
     target: TargetDatabase,
     standin: OracleStandin,
-    statement,
-    found,
-):
+    statement: str,
+    found: str,
+) -> None:
     small_source.execute(statement)
 
     result = job("check", ETL_SOURCE_TABLE="APPS.KHS_V")
@@ -68,7 +68,7 @@ def test_the_source_may_be_a_table_a_view_or_a_synonym(
     assert target.rows() == small_source.rows()
 
 
-def test_a_missing_source(job: Job, small_source: SourceDatabase):
+def test_a_missing_source(job: Job, small_source: SourceDatabase) -> None:
     result = job("check", ETL_SOURCE_TABLE="APPS.NOSUCH")
 
     assert result.exit_code == 69
@@ -77,7 +77,7 @@ def test_a_missing_source(job: Job, small_source: SourceDatabase):
     assert verdicts(result)["source object"][0] == "FAILED"
 
 
-def test_a_missing_client_library(job: Job, small_source: SourceDatabase, tmp_path: Path):
+def test_a_missing_client_library(job: Job, small_source: SourceDatabase, tmp_path: Path) -> None:
     result = job("check", ETL_ORACLE_MODE="thick", ETL_ORACLE_CLIENT_DIR=str(tmp_path))
 
     assert result.exit_code == 69
@@ -88,7 +88,7 @@ def test_a_missing_client_library(job: Job, small_source: SourceDatabase, tmp_pa
     assert verdicts(result)["target connection"][0] == "OK"
 
 
-def test_a_broken_client_library(job: Job, small_source: SourceDatabase, tmp_path: Path):
+def test_a_broken_client_library(job: Job, small_source: SourceDatabase, tmp_path: Path) -> None:
     (tmp_path / "libclntsh.so").write_text("not a library")
 
     result = job("run", ETL_ORACLE_MODE="thick", ETL_ORACLE_CLIENT_DIR=str(tmp_path))

@@ -42,7 +42,7 @@ def pushing(job: Job, gateway: Pushgateway) -> Job:
 
 def test_every_query_of_the_dashboard_returns_data(
     pushing: Job, small_source: SourceDatabase, gateway: Pushgateway
-):
+) -> None:
     text = render({"dashboard": {"enabled": True}}).all("ConfigMap")[-1]["data"]
     dashboard = json.loads(text["etl-sales-target.json"])
     queries = {
@@ -81,7 +81,7 @@ def test_each_alert_fires_after_what_it_is_for(
     target: TargetDatabase,
     standin: OracleStandin,
     gateway: Pushgateway,
-):
+) -> None:
     """In seconds instead of hours: the rules' thresholds are values, `for` is left out."""
     values = {"enabled": True, "noSuccessHours": 12 / 3600, "slowMinimumSeconds": 0}
     rules = render({"prometheusRule": values}).one("PrometheusRule")["spec"]
@@ -129,7 +129,7 @@ def test_each_alert_fires_after_what_it_is_for(
 
 def test_a_refused_push_is_an_alert(
     pushing: Job, small_source: SourceDatabase, gateway: Pushgateway
-):
+) -> None:
     rules = render({"prometheusRule": {"enabled": True}}).one("PrometheusRule")["spec"]
     del rules["groups"][0]["rules"][-1]["for"]
     registry = CollectorRegistry()

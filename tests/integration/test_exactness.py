@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from support.command import Job
 from support.inprocess import load
-from support.source_database import SourceDatabase
+from support.source_database import SourceDatabase, SourceRow
 from support.target_database import TargetDatabase
 
 # What a NUMBER can hold: up to 38 digits before 1E126, and nothing nearer to zero than 1E-130.
@@ -36,7 +36,7 @@ numbers = st.one_of(
         negative=st.booleans(),
     ),
     st.decimals(min_value=-(10**9), max_value=10**9, places=2),
-    st.sampled_from([2**53 + 1, Decimal("0.1"), Decimal("1E-120"), 10**38 - 1]).map(Decimal),
+    st.sampled_from([Decimal(2**53 + 1), Decimal("0.1"), Decimal("1E-120"), Decimal(10**38 - 1)]),
 )
 months = st.one_of(st.none(), st.integers(1, 12).map(Decimal), numbers)
 rows = st.lists(st.tuples(numbers, numbers, months, months, numbers), min_size=1, max_size=40)
@@ -48,7 +48,9 @@ rows = st.lists(st.tuples(numbers, numbers, months, months, numbers), min_size=1
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-def test_every_digit_arrives(rows, job: Job, source: SourceDatabase, target: TargetDatabase):
+def test_every_digit_arrives(
+    rows: list[SourceRow], job: Job, source: SourceDatabase, target: TargetDatabase
+) -> None:
     source.execute("DELETE FROM {table}")
     source.insert(rows)
 
@@ -60,7 +62,7 @@ def test_every_digit_arrives(rows, job: Job, source: SourceDatabase, target: Tar
     assert len(found) == len(rows)
 
 
-def _digits(row: tuple) -> tuple:
+def _digits(row: SourceRow) -> tuple[str | None, ...]:
     """The row's numbers with their trailing zeros removed, as text: equal texts, equal digits."""
     return tuple(None if number is None else _plain(number) for number in row)
 
@@ -83,8 +85,8 @@ def _plain(number: Decimal) -> str:
     ],
 )
 def test_numbers_that_a_float_would_round(
-    job: Job, source: SourceDatabase, target: TargetDatabase, number
-):
+    job: Job, source: SourceDatabase, target: TargetDatabase, number: str
+) -> None:
     source.insert([(1, 1, 1, 2024, Decimal(number))])
 
     load(job.environ)

@@ -1,11 +1,12 @@
 """What a run reloads, and what it leaves alone."""
 
 import json
+from typing import Any
 
 import pytest
 
-from support.command import Job, Result
-from support.source_database import SourceDatabase
+from support.command import Event, Job, Result
+from support.source_database import SourceDatabase, SourceRow
 from support.target_database import TargetDatabase
 
 
@@ -22,7 +23,7 @@ def reloaded(target: TargetDatabase) -> dict[str, str]:
     return {entry["period"]: entry["status"] for entry in report["reloaded"]}
 
 
-def versions(target: TargetDatabase, where: str) -> list[tuple]:
+def versions(target: TargetDatabase, where: str) -> list[tuple[Any, ...]]:
     """Where these rows lie and who wrote them: changed by any rewrite."""
     return sorted(target.query(f"SELECT ctid::text, xmin::text FROM mb.sales_target WHERE {where}"))
 
@@ -58,8 +59,8 @@ def versions(target: TargetDatabase, where: str) -> list[tuple]:
     ],
 )  # fmt: skip
 def test_only_the_touched_period_is_reloaded(
-    job: Job, loaded: SourceDatabase, target: TargetDatabase, edits, expected
-):
+    job: Job, loaded: SourceDatabase, target: TargetDatabase, edits: list[str], expected: list[str]
+) -> None:
     untouched = versions(target, "target_month <> 3")
     for edit in edits:
         loaded.execute(edit)
@@ -76,7 +77,7 @@ def test_only_the_touched_period_is_reloaded(
 
 def test_a_row_that_moves_to_another_period_touches_both(
     job: Job, loaded: SourceDatabase, target: TargetDatabase
-):
+) -> None:
     loaded.execute("UPDATE {table} SET target_month = 4 WHERE id = 14")
 
     job("run")
@@ -87,7 +88,7 @@ def test_a_row_that_moves_to_another_period_touches_both(
 
 def test_a_period_that_somebody_drifted_with_is_reloaded_and_named(
     job: Job, loaded: SourceDatabase, target: TargetDatabase
-):
+) -> None:
     target.execute("DELETE FROM mb.sales_target WHERE id = 14")
     target.execute("INSERT INTO mb.sales_target VALUES (1, 1, 1, 1999, 1)")
 
@@ -105,8 +106,8 @@ def test_a_period_that_somebody_drifted_with_is_reloaded_and_named(
     ],
 )
 def test_without_a_valid_receipt_everything_is_reloaded(
-    job: Job, loaded: SourceDatabase, target: TargetDatabase, change
-):
+    job: Job, loaded: SourceDatabase, target: TargetDatabase, change: str
+) -> None:
     target.execute(change)
 
     job("run")
@@ -118,7 +119,7 @@ def test_without_a_valid_receipt_everything_is_reloaded(
 
 def test_another_source_table_invalidates_the_receipts(
     job: Job, loaded: SourceDatabase, target: TargetDatabase
-):
+) -> None:
     table = loaded.table + "_2"
     loaded.execute(f"CREATE TABLE {table} AS SELECT * FROM {{table}}")
 
@@ -127,7 +128,9 @@ def test_another_source_table_invalidates_the_receipts(
     assert result.event("run_finished")["periods"]["new"] == 12
 
 
-def test_one_large_and_one_small_period(job: Job, source: SourceDatabase, target: TargetDatabase):
+def test_one_large_and_one_small_period(
+    job: Job, source: SourceDatabase, target: TargetDatabase
+) -> None:
     source.insert((n, 1, 1, 2024, n) for n in range(50_000))
     source.insert([(0, 1, 2, 2024, 1)])
     job("run")
@@ -141,7 +144,7 @@ def test_one_large_and_one_small_period(job: Job, source: SourceDatabase, target
 
 def test_more_periods_than_one_query_takes(
     job: Job, source: SourceDatabase, target: TargetDatabase
-):
+) -> None:
     source.insert((n, 1, n % 12 + 1, 1990 + n // 12, n) for n in range(500))
     job("run")
     source.execute("UPDATE {table} SET target_amount = 3 WHERE id < 450")
@@ -155,14 +158,16 @@ def test_more_periods_than_one_query_takes(
 # Guards -----------------------------------------------------------------------------------------
 
 
-def refused(result: Result, target: TargetDatabase, rows: list) -> dict:
+def refused(result: Result, target: TargetDatabase, rows: list[SourceRow]) -> Event:
     assert result.exit_code == 65, result.stderr
     assert target.rows() == rows
     assert target.last_run("outcome", "exit_code") == ("failed", 65)
     return result.failure
 
 
-def test_an_empty_source_is_refused(job: Job, loaded: SourceDatabase, target: TargetDatabase):
+def test_an_empty_source_is_refused(
+    job: Job, loaded: SourceDatabase, target: TargetDatabase
+) -> None:
     rows = target.rows()
     loaded.execute("DELETE FROM {table}")
 
@@ -176,12 +181,14 @@ def test_an_empty_source_is_refused(job: Job, loaded: SourceDatabase, target: Ta
 
 def test_a_source_that_is_empty_from_the_start_is_refused(
     job: Job, source: SourceDatabase, target: TargetDatabase
-):
+) -> None:
     assert job("run").exit_code == 65
     assert not target.exists()
 
 
-def test_a_source_that_shrank_is_refused(job: Job, loaded: SourceDatabase, target: TargetDatabase):
+def test_a_source_that_shrank_is_refused(
+    job: Job, loaded: SourceDatabase, target: TargetDatabase
+) -> None:
     rows = target.rows()
     loaded.execute("DELETE FROM {table} WHERE id < 13")
 
@@ -196,7 +203,7 @@ def test_a_source_that_shrank_is_refused(job: Job, loaded: SourceDatabase, targe
 
 def test_what_is_odd_in_the_source_is_a_warning(
     job: Job, source: SourceDatabase, target: TargetDatabase
-):
+) -> None:
     source.insert([(1, 1, 1, 2024, 1), (1, 1, 13, 2024, 1), (None, 1, None, 2024, 1)])
 
     result = job("run")
@@ -217,7 +224,7 @@ def test_what_is_odd_in_the_source_is_a_warning(
 
 def test_dry_run_prints_the_plan_and_writes_nothing(
     job: Job, loaded: SourceDatabase, target: TargetDatabase
-):
+) -> None:
     loaded.execute("UPDATE {table} SET target_amount = 0 WHERE id = 14")
     loaded.execute("INSERT INTO {table} VALUES (99, 1, NULL, NULL, 1)")
     before = target.rows(), target.query("SELECT * FROM mb.etl_sales_target_runs")
@@ -236,7 +243,7 @@ def test_dry_run_prints_the_plan_and_writes_nothing(
 
 def test_dry_run_of_the_first_run_leaves_an_empty_database(
     job: Job, small_source: SourceDatabase, target: TargetDatabase
-):
+) -> None:
     result = job("run", "--dry-run")
 
     assert "12 periods to reload" in result.stdout
@@ -245,7 +252,7 @@ def test_dry_run_of_the_first_run_leaves_an_empty_database(
 
 def test_dry_run_says_what_a_guard_would_refuse(
     job: Job, loaded: SourceDatabase, target: TargetDatabase
-):
+) -> None:
     loaded.execute("DELETE FROM {table}")
 
     result = job("run", "--dry-run")
@@ -255,7 +262,9 @@ def test_dry_run_says_what_a_guard_would_refuse(
     assert job("run", "--dry-run", "--allow-shrink").exit_code == 0
 
 
-def test_the_report_stands_in_the_ledger(job: Job, loaded: SourceDatabase, target: TargetDatabase):
+def test_the_report_stands_in_the_ledger(
+    job: Job, loaded: SourceDatabase, target: TargetDatabase
+) -> None:
     loaded.execute("UPDATE {table} SET target_amount = 0 WHERE id = 14")
 
     job("run", ETL_TRIGGERED_BY="a test")

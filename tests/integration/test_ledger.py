@@ -1,5 +1,6 @@
 """What stands on record after a run, and after one that failed or was killed."""
 
+import subprocess
 import threading
 
 from oracle_standin import OracleStandin
@@ -8,7 +9,7 @@ from support.source_database import SourceDatabase
 from support.target_database import TargetDatabase
 
 
-def test_a_run_is_on_record(job: Job, small_source: SourceDatabase, target: TargetDatabase):
+def test_a_run_is_on_record(job: Job, small_source: SourceDatabase, target: TargetDatabase) -> None:
     job("run", ETL_TRIGGERED_BY="dag_run 7")
 
     assert target.last_run(
@@ -29,7 +30,7 @@ def test_a_run_is_on_record(job: Job, small_source: SourceDatabase, target: Targ
 
 def test_a_failed_run_is_on_record_with_its_reason(
     job: Job, small_source: SourceDatabase, target: TargetDatabase, standin: OracleStandin
-):
+) -> None:
     standin.faults.ora_error(1555, after_rows=15)
 
     result = job("run", ETL_BATCH_ROWS="5")
@@ -44,7 +45,7 @@ def test_a_failed_run_is_on_record_with_its_reason(
 
 def test_a_stopped_run_is_on_record(
     job: Job, small_source: SourceDatabase, target: TargetDatabase, standin: OracleStandin
-):
+) -> None:
     process = start_and_wait_for_rows(job, standin)
 
     process.terminate()
@@ -57,7 +58,7 @@ def test_a_stopped_run_is_on_record(
 
 def test_a_killed_run_is_found_by_the_next_one(
     job: Job, small_source: SourceDatabase, target: TargetDatabase, standin: OracleStandin
-):
+) -> None:
     process = start_and_wait_for_rows(job, standin)
     process.kill()
     process.communicate()
@@ -74,7 +75,7 @@ def test_a_killed_run_is_found_by_the_next_one(
 
 def test_a_run_beside_a_load_is_on_record_and_leaves_it_alone(
     job: Job, small_source: SourceDatabase, target: TargetDatabase, standin: OracleStandin
-):
+) -> None:
     process = start_and_wait_for_rows(job, standin)
 
     second = job("run")
@@ -91,7 +92,7 @@ def test_a_run_beside_a_load_is_on_record_and_leaves_it_alone(
 
 def test_a_temporary_error_is_tried_again_from_a_new_snapshot(
     job: Job, small_source: SourceDatabase, target: TargetDatabase, standin: OracleStandin
-):
+) -> None:
     edits = iter(["UPDATE {table} SET target_amount = 5 WHERE id = 14"])
     standin.faults.before_fetch(
         lambda _rows: small_source.execute(next(edits, "DELETE FROM {table} WHERE id = -1"))
@@ -106,7 +107,7 @@ def test_a_temporary_error_is_tried_again_from_a_new_snapshot(
     assert target.rows() == small_source.rows()
 
 
-def test_retries_end(job: Job, small_source: SourceDatabase, standin: OracleStandin):
+def test_retries_end(job: Job, small_source: SourceDatabase, standin: OracleStandin) -> None:
     standin.faults.refuse_connections(12514)
 
     result = job("run", ETL_RETRY_BUDGET_SECONDS="4")
@@ -119,7 +120,7 @@ def test_retries_end(job: Job, small_source: SourceDatabase, standin: OracleStan
 
 def test_an_older_layout_is_upgraded(
     job: Job, small_source: SourceDatabase, target: TargetDatabase
-):
+) -> None:
     job("run")
     target.execute("""
         ALTER TABLE mb.etl_sales_target_runs DROP COLUMN retries, DROP COLUMN periods_drifted;
@@ -136,7 +137,7 @@ def test_an_older_layout_is_upgraded(
     assert target.last_run("retries", "periods_drifted") == (0, 0)
 
 
-def test_runs_shows_the_ledger(job: Job, small_source: SourceDatabase):
+def test_runs_shows_the_ledger(job: Job, small_source: SourceDatabase) -> None:
     assert job("runs").exit_code == 69
     job("run")
     job("run", "--full")
@@ -150,7 +151,7 @@ def test_runs_shows_the_ledger(job: Job, small_source: SourceDatabase):
     assert last[2] == lines[2]
 
 
-def start_and_wait_for_rows(job: Job, standin: OracleStandin):
+def start_and_wait_for_rows(job: Job, standin: OracleStandin) -> subprocess.Popen[str]:
     """A run that has sent rows and has more to come."""
     reached = threading.Event()
     standin.faults.before_fetch(lambda rows: reached.set() if rows >= 10 else None)

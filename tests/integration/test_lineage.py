@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import pytest
 
@@ -22,7 +22,7 @@ class LineageServer:
     """Takes events as Marquez does, at /api/v1/lineage, and keeps them."""
 
     def __init__(self) -> None:
-        self.events: list[dict] = []
+        self.events: list[dict[str, Any]] = []
         self.authorizations: set[str | None] = set()
         kept = self
 
@@ -61,14 +61,14 @@ def server() -> Iterator[LineageServer]:
 
 def test_start_and_complete(
     job: Job, small_source: SourceDatabase, target: TargetDatabase, server: LineageServer
-):
+) -> None:
     result = job("run", OPENLINEAGE_URL=server.url, OPENLINEAGE_NAMESPACE="warehouse")
 
     assert result.exit_code == 0, result.stderr
     start, complete = server.events
     assert [start["eventType"], complete["eventType"]] == ["START", "COMPLETE"]
     assert start["run"]["runId"] == complete["run"]["runId"]
-    assert uuid.UUID(start["run"]["runId"])
+    uuid.UUID(start["run"]["runId"])
     assert start["eventTime"] < complete["eventTime"]
     for event in server.events:
         assert event["job"]["namespace"] == "warehouse"
@@ -97,7 +97,7 @@ def test_start_and_complete(
     assert start["outputs"][0].get("outputFacets", {}) == {}
 
 
-def test_fail(job: Job, small_source: SourceDatabase, server: LineageServer):
+def test_fail(job: Job, small_source: SourceDatabase, server: LineageServer) -> None:
     result = job("run", OPENLINEAGE_URL=server.url, ETL_SOURCE_TABLE="APPS.NOSUCH")
 
     assert result.exit_code == 69
@@ -110,7 +110,7 @@ def test_fail(job: Job, small_source: SourceDatabase, server: LineageServer):
 
 def test_the_task_in_airflow_is_the_parent(
     job: Job, small_source: SourceDatabase, server: LineageServer
-):
+) -> None:
     parent = "01926d00-0000-7000-8000-000000000000"
     job(
         "run",
@@ -128,7 +128,7 @@ def test_the_task_in_airflow_is_the_parent(
 
 def test_the_key_may_be_a_file_and_is_never_printed(
     job: Job, small_source: SourceDatabase, server: LineageServer, tmp_path: Path
-):
+) -> None:
     (tmp_path / "OPENLINEAGE_API_KEY").write_text(API_KEY)
 
     result = job(
@@ -145,7 +145,7 @@ def test_the_key_may_be_a_file_and_is_never_printed(
 @pytest.mark.parametrize("path", ["", "/elsewhere/"])
 def test_a_server_that_is_not_there_is_a_warning(
     job: Job, small_source: SourceDatabase, server: LineageServer, path: str
-):
+) -> None:
     url = server.url + path if path else "http://127.0.0.1:1"
     result = job("run", OPENLINEAGE_URL=url)
 
@@ -158,7 +158,7 @@ def test_a_server_that_is_not_there_is_a_warning(
 
 def test_what_loads_nothing_sends_nothing(
     job: Job, small_source: SourceDatabase, server: LineageServer
-):
+) -> None:
     for arguments in (["run", "--dry-run"], ["check"], ["verify"]):
         assert job(*arguments, OPENLINEAGE_URL=server.url).exit_code in (0, 65, 69)
 

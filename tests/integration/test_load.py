@@ -1,12 +1,14 @@
 """What a load does to the target, whatever happens beside it."""
 
 import threading
+from collections.abc import Callable
 from decimal import Decimal
 
 import psycopg
 import pytest
 
 from oracle_standin import OracleStandin
+from oracle_standin.faults import Faults
 from support.command import Job
 from support.source_database import SourceDatabase
 from support.target_database import TargetDatabase
@@ -14,7 +16,7 @@ from support.target_database import TargetDatabase
 
 def test_run_makes_the_target_and_fills_it(
     job: Job, small_source: SourceDatabase, target: TargetDatabase
-):
+) -> None:
     result = job("run")
 
     assert result.exit_code == 0, result.stderr
@@ -25,7 +27,9 @@ def test_run_makes_the_target_and_fills_it(
     assert finished["bytes_from_oracle"] > 24 * 10
 
 
-def test_second_run_moves_nothing(job: Job, small_source: SourceDatabase, target: TargetDatabase):
+def test_second_run_moves_nothing(
+    job: Job, small_source: SourceDatabase, target: TargetDatabase
+) -> None:
     job("run")
     before = target.query("SELECT ctid, xmin FROM mb.sales_target")
 
@@ -38,7 +42,7 @@ def test_second_run_moves_nothing(job: Job, small_source: SourceDatabase, target
 
 def test_full_run_reloads_what_is_equal(
     job: Job, small_source: SourceDatabase, target: TargetDatabase
-):
+) -> None:
     job("run")
 
     result = job("run", "--full")
@@ -51,7 +55,7 @@ def test_full_run_reloads_what_is_equal(
 
 def test_null_periods_and_duplicate_rows_arrive(
     job: Job, source: SourceDatabase, target: TargetDatabase
-):
+) -> None:
     source.insert([(1, 1, None, None, 1), (1, 1, None, None, 1), (None, None, 13, 2024, None)])
 
     assert job("run").exit_code == 0
@@ -60,7 +64,7 @@ def test_null_periods_and_duplicate_rows_arrive(
 
 def test_backfill_reloads_its_months_and_no_other(
     job: Job, small_source: SourceDatabase, target: TargetDatabase
-):
+) -> None:
     small_source.insert([(99, 1, None, None, 5)])
     job("run")
     before = target.rows()
@@ -79,7 +83,7 @@ def test_backfill_reloads_its_months_and_no_other(
 
 def test_backfill_of_months_without_rows_does_nothing(
     job: Job, small_source: SourceDatabase, target: TargetDatabase
-):
+) -> None:
     job("run")
 
     result = job("backfill", "--from", "1999-01", "--to", "1999-12")
@@ -91,7 +95,7 @@ def test_backfill_of_months_without_rows_does_nothing(
 
 def test_a_change_in_mid_read_is_left_for_the_next_run(
     job: Job, source: SourceDatabase, target: TargetDatabase, standin: OracleStandin
-):
+) -> None:
     source.insert((n, 1, n % 12 + 1, 2024, n) for n in range(1000))
     snapshot = source.rows()
     edits = iter(
@@ -115,7 +119,7 @@ def test_a_change_in_mid_read_is_left_for_the_next_run(
 
 def test_readers_see_old_or_new_and_never_wait(
     job: Job, source: SourceDatabase, target: TargetDatabase
-):
+) -> None:
     source.insert((n, 1, n % 12 + 1, 2024, 1) for n in range(100_000))
     job("run")
     source.execute("UPDATE {table} SET target_amount = 2")
@@ -152,7 +156,7 @@ def test_readers_see_old_or_new_and_never_wait(
 
 def test_sigterm_leaves_the_old_rows(
     job: Job, small_source: SourceDatabase, target: TargetDatabase, standin: OracleStandin
-):
+) -> None:
     job("run")
     before = target.rows()
     small_source.execute("UPDATE {table} SET target_amount = 0")
@@ -175,7 +179,7 @@ def test_sigterm_leaves_the_old_rows(
 
 def test_a_killed_run_leaves_the_old_rows_and_no_lock(
     job: Job, small_source: SourceDatabase, target: TargetDatabase, standin: OracleStandin
-):
+) -> None:
     job("run")
     before = target.rows()
     small_source.execute("DELETE FROM {table} WHERE id < 5")
@@ -196,7 +200,7 @@ def test_a_killed_run_leaves_the_old_rows_and_no_lock(
 
 def test_two_runs_never_load_at_once(
     job: Job, small_source: SourceDatabase, target: TargetDatabase, standin: OracleStandin
-):
+) -> None:
     reached = threading.Event()
     standin.faults.before_fetch(lambda _rows: reached.set())
     standin.faults.delay(fetch=0.5)
@@ -215,7 +219,7 @@ def test_two_runs_never_load_at_once(
 
 def test_a_target_that_changes_what_it_is_given_fails_the_reconciliation(
     job: Job, small_source: SourceDatabase, target: TargetDatabase
-):
+) -> None:
     job("run")
     before = target.rows()
     target.execute("""
@@ -245,9 +249,9 @@ def test_a_source_that_fails_in_mid_read_leaves_the_old_rows(
     small_source: SourceDatabase,
     target: TargetDatabase,
     standin: OracleStandin,
-    fault,
-    code,
-):
+    fault: Callable[[Faults], None],
+    code: str,
+) -> None:
     job("run")
     before = target.rows()
     small_source.execute("UPDATE {table} SET target_amount = 0")
@@ -262,7 +266,7 @@ def test_a_source_that_fails_in_mid_read_leaves_the_old_rows(
 
 def test_a_silent_source_is_given_up(
     job: Job, small_source: SourceDatabase, target: TargetDatabase, standin: OracleStandin
-):
+) -> None:
     standin.faults.delay(fetch=30)
 
     result = job("run", ETL_CALL_TIMEOUT_SECONDS="1", ETL_BATCH_ROWS="5")

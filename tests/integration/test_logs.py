@@ -19,7 +19,7 @@ def source_with_amount(small_source: SourceDatabase) -> SourceDatabase:
     return small_source
 
 
-def test_the_key_points(job: Job, small_source: SourceDatabase):
+def test_the_key_points(job: Job, small_source: SourceDatabase) -> None:
     events = job("run").events
 
     names = [event["event"] for event in events if event["event"] != "object_created"]
@@ -32,7 +32,7 @@ def test_the_key_points(job: Job, small_source: SourceDatabase):
         assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z", event["timestamp"])
 
 
-def test_debug_adds_statements_and_no_values(job: Job, source_with_amount: SourceDatabase):
+def test_debug_adds_statements_and_no_values(job: Job, source_with_amount: SourceDatabase) -> None:
     result = job("run", ETL_LOG_LEVEL="DEBUG")
 
     statements = [event["sql"] for event in result.events if "sql" in event]
@@ -41,7 +41,9 @@ def test_debug_adds_statements_and_no_values(job: Job, source_with_amount: Sourc
     assert AMOUNT not in result.stderr
 
 
-def test_debug_adds_the_stack_trace(job: Job, small_source: SourceDatabase, standin: OracleStandin):
+def test_debug_adds_the_stack_trace(
+    job: Job, small_source: SourceDatabase, standin: OracleStandin
+) -> None:
     standin.faults.ora_error(1555, after_rows=15)
 
     plain = job("run", ETL_BATCH_ROWS="5")
@@ -81,7 +83,7 @@ REFUSALS = {
 @pytest.mark.parametrize(("obstacle", "said"), REFUSALS.values(), ids=REFUSALS)
 def test_a_row_that_the_target_refuses_is_not_shown(
     job: Job, source_with_amount: SourceDatabase, target: TargetDatabase, obstacle: str, said: str
-):
+) -> None:
     source_with_amount.execute(f"UPDATE {{table}} SET target_amount = {AMOUNT} WHERE id = 18")
     assert job("run").exit_code == 0
     target.execute("TRUNCATE mb.sales_target")

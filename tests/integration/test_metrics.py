@@ -62,9 +62,9 @@ def family(prometheus: Prometheus, name: str, label: str) -> dict[str, float]:
 @needs_monitoring
 def test_a_run_a_failed_run_and_a_run_again(
     pushing: Job, small_source: SourceDatabase, prometheus: Prometheus, gateway: Pushgateway
-):
-    def value(name: str) -> float | None:
-        return prometheus.value(METRICS + name)
+) -> None:
+    def value(name: str) -> float:
+        return prometheus.number(METRICS + name)
 
     def pushed(*arguments: str) -> int:
         exit_code = pushing(*arguments).exit_code
@@ -105,7 +105,7 @@ def test_a_run_a_failed_run_and_a_run_again(
         "succeeded": 2, "failed": 1, "abandoned": 0,
     }  # fmt: skip
     assert gateway.groups() == [{"job": "etl_sales_target"}]
-    assert value("last_success_timestamp_seconds") <= prometheus.value(
+    assert value("last_success_timestamp_seconds") <= prometheus.number(
         'push_time_seconds{job="etl_sales_target"}'
     )
 
@@ -113,14 +113,14 @@ def test_a_run_a_failed_run_and_a_run_again(
 @needs_monitoring
 def test_what_a_run_costs(
     pushing: Job, small_source: SourceDatabase, prometheus: Prometheus, tmp_path: Path
-):
+) -> None:
     report = tmp_path / "report.json"
     pushing("run")
     pushing("run", "--full", "--report", str(report))
     prometheus.wait_for_scrape()
 
     phases = family(prometheus, "last_run_phase_duration_seconds", "phase")
-    total = prometheus.value(METRICS + "last_run_duration_seconds")
+    total = prometheus.number(METRICS + "last_run_duration_seconds")
     assert set(phases) == {
         "lock", "check", "digest", "plan", "copy", "reconcile", "commit", "vacuum",
     }  # fmt: skip
@@ -133,16 +133,16 @@ def test_what_a_run_costs(
         ("last_run_retries", "retries"),
     ):
         assert prometheus.value(METRICS + name) == json.loads(report.read_text())[key], name
-    assert prometheus.value(METRICS + "last_run_oracle_received_bytes") > 1_000
-    assert prometheus.value(METRICS + "last_run_postgres_sent_bytes") > 24 * 10
-    assert 20 << 20 < prometheus.value(METRICS + "last_run_peak_memory_bytes") < 200 << 20
+    assert prometheus.number(METRICS + "last_run_oracle_received_bytes") > 1_000
+    assert prometheus.number(METRICS + "last_run_postgres_sent_bytes") > 24 * 10
+    assert 20 << 20 < prometheus.number(METRICS + "last_run_peak_memory_bytes") < 200 << 20
     assert family(prometheus, "last_run_info", "mode") == {"full": 1}
 
 
 @needs_monitoring
 def test_a_killed_run_is_counted_by_the_next(
     pushing: Job, small_source: SourceDatabase, prometheus: Prometheus, standin: OracleStandin
-):
+) -> None:
     reached = threading.Event()
     standin.faults.before_fetch(lambda rows: reached.set() if rows >= 10 else None)
     standin.faults.delay(fetch=0.7)
@@ -177,7 +177,7 @@ def test_a_run_that_failed_early_is_seen(
     environ: dict[str, str],
     exit_code: int,
     reason: str,
-):
+) -> None:
     assert pushing("run", **environ).exit_code == exit_code
     prometheus.wait_for_scrape()
 
@@ -190,7 +190,7 @@ def test_a_run_that_failed_early_is_seen(
 @needs_monitoring
 def test_what_writes_nothing_pushes_nothing(
     pushing: Job, small_source: SourceDatabase, prometheus: Prometheus, gateway: Pushgateway
-):
+) -> None:
     for arguments in (["run", "--dry-run"], ["check"], ["verify"], ["runs"]):
         pushing(*arguments)
 
@@ -201,7 +201,7 @@ def test_what_writes_nothing_pushes_nothing(
 @needs_promtool
 def test_names_and_texts_follow_the_conventions(
     pushing: Job, small_source: SourceDatabase, prometheus: Prometheus, gateway: Pushgateway
-):
+) -> None:
     pushing("run")
     text = pushed_text(gateway)
 
@@ -215,7 +215,7 @@ def test_names_and_texts_follow_the_conventions(
 @needs_monitoring
 def test_the_documented_metrics_are_the_pushed_ones(
     pushing: Job, small_source: SourceDatabase, prometheus: Prometheus, gateway: Pushgateway
-):
+) -> None:
     pushing("run")
 
     pushed = re.findall(rf"^# HELP {METRICS}(\w+)", pushed_text(gateway), re.MULTILINE)
@@ -231,7 +231,7 @@ def pushed_text(gateway: Pushgateway) -> str:
     return "".join(line for line in lines if METRICS in line)
 
 
-def test_the_documented_reasons_are_the_errors_own():
+def test_the_documented_reasons_are_the_errors_own() -> None:
     kinds = [errors.JobError, GuardError, ReconciliationError]
     for kind in kinds:
         kinds.extend(kind.__subclasses__())
@@ -272,7 +272,7 @@ def broken_gateway(request: pytest.FixtureRequest) -> Iterator[str]:
 @pytest.mark.parametrize("broken_gateway", [302, 400, 403, 500], indirect=True)
 def test_a_gateway_that_refuses_is_a_warning(
     job: Job, small_source: SourceDatabase, broken_gateway: str, request: pytest.FixtureRequest
-):
+) -> None:
     result = job("run", ETL_PUSHGATEWAY_URL=broken_gateway, ETL_PUSHGATEWAY_TIMEOUT_SECONDS="1")
 
     assert result.exit_code == 0
@@ -283,7 +283,7 @@ def test_a_gateway_that_refuses_is_a_warning(
     assert result.events[-1]["event"] == "run_finished"
 
 
-def test_no_gateway_is_a_warning(job: Job, small_source: SourceDatabase):
+def test_no_gateway_is_a_warning(job: Job, small_source: SourceDatabase) -> None:
     unreachable = {
         "ETL_PUSHGATEWAY_URL": "http://127.0.0.1:1", "ETL_PUSHGATEWAY_TIMEOUT_SECONDS": "1",
     }  # fmt: skip
@@ -297,7 +297,7 @@ def test_no_gateway_is_a_warning(job: Job, small_source: SourceDatabase):
         assert "Connection refused" in warning["error"]
 
 
-def test_a_silent_gateway_does_not_hold_a_run_up(job: Job, small_source: SourceDatabase):
+def test_a_silent_gateway_does_not_hold_a_run_up(job: Job, small_source: SourceDatabase) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         url = f"http://127.0.0.1:{server.getsockname()[1]}"
         start = time.monotonic()
@@ -311,10 +311,11 @@ def test_a_silent_gateway_does_not_hold_a_run_up(job: Job, small_source: SourceD
 @needs_monitoring
 def test_a_gateway_that_comes_back_soon_gets_the_metrics(
     pushing: Job, small_source: SourceDatabase, gateway: Pushgateway
-):
+) -> None:
     gateway.stop()
     process = pushing.start("run", ETL_PUSHGATEWAY_TIMEOUT_SECONDS="30")
     stderr = ""
+    assert process.stderr
     while "target_connected" not in stderr:
         stderr += process.stderr.readline()
     time.sleep(2)

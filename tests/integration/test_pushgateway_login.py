@@ -29,8 +29,7 @@ def gateway(
     authority: Authority, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Pushgateway]:
     config = tmp_path_factory.mktemp("gateway") / "web.yml"
-    server = str(authority.server_file)
-    tls = {"cert_file": server, "key_file": server}
+    tls = dict.fromkeys(("cert_file", "key_file"), str(authority.server_file))
     config.write_text(
         yaml.safe_dump({"tls_server_config": tls, "basic_auth_users": {"pusher": PASSWORD_HASH}})
     )
@@ -57,7 +56,7 @@ def both(job: Job, **environ: str) -> tuple[Result, Result]:
     return results
 
 
-def test_login_and_tls(job: Job, small_source: SourceDatabase, settings: dict[str, str]):
+def test_login_and_tls(job: Job, small_source: SourceDatabase, settings: dict[str, str]) -> None:
     run, check = both(job, **settings)
 
     assert run.event("metrics_pushed")["url"] == settings["ETL_PUSHGATEWAY_URL"]
@@ -70,7 +69,7 @@ def test_login_and_tls(job: Job, small_source: SourceDatabase, settings: dict[st
 
 def test_the_password_may_be_a_file(
     job: Job, small_source: SourceDatabase, settings: dict[str, str], tmp_path: Path
-):
+) -> None:
     (tmp_path / "ETL_PUSHGATEWAY_PASSWORD").write_text(f"{PASSWORD}\n")
     settings["ETL_PUSHGATEWAY_PASSWORD"] = "wrong: the file wins"
 
@@ -97,7 +96,7 @@ def test_what_is_wrong_is_named_and_harms_no_run(
     value: str,
     said: str,
     exit_code: int,
-):
+) -> None:
     run, check = both(job, **{**settings, setting: value})
 
     assert run.exit_code == 0
@@ -109,7 +108,7 @@ def test_what_is_wrong_is_named_and_harms_no_run(
     assert check.exit_code == exit_code
 
 
-def test_a_password_in_the_url_is_refused_and_not_repeated(job: Job):
+def test_a_password_in_the_url_is_refused_and_not_repeated(job: Job) -> None:
     result = job("run", ETL_PUSHGATEWAY_URL=f"https://pusher:{PASSWORD}@gateway:9091")
 
     assert result.exit_code == 78
@@ -117,7 +116,7 @@ def test_a_password_in_the_url_is_refused_and_not_repeated(job: Job):
     assert PASSWORD not in json.dumps(result.events)
 
 
-def test_check_without_a_gateway(job: Job, small_source: SourceDatabase):
+def test_check_without_a_gateway(job: Job, small_source: SourceDatabase) -> None:
     check = job("check")
 
     assert verdicts(check)["Pushgateway"] == ("OK", "none, as ETL_PUSHGATEWAY_URL is not set")

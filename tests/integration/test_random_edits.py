@@ -1,6 +1,7 @@
 """Many runs between random edits: the target is the source after each, and nothing else moved."""
 
 from decimal import Decimal
+from typing import Any
 
 import psycopg
 from hypothesis import settings
@@ -9,8 +10,12 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invar
 
 from support.command import Job
 from support.inprocess import load
-from support.source_database import SourceDatabase
+from support.source_database import SourceDatabase, SourceRow
 from support.target_database import TargetDatabase
+
+Number = Decimal | None
+# A month and its year.
+Period = tuple[Number, Number]
 
 COLUMNS = ("id", "product_id", "target_month", "target_year", "target_amount")
 
@@ -20,20 +25,20 @@ months = st.one_of(st.none(), st.sampled_from([Decimal(n) for n in (1, 2, 12, 13
 rows = st.tuples(small, small, months, years, small)
 
 
-def literal(value: Decimal | None) -> str:
+def literal(value: Number) -> str:
     return "NULL" if value is None else str(value)
 
 
-def is_equal(column: str, value: Decimal | None) -> str:
+def is_equal(column: str, value: Number) -> str:
     return f"{column} IS NULL" if value is None else f"{column} = {value}"
 
 
-def period_is(month: Decimal | None, year: Decimal | None) -> str:
+def period_is(month: Number, year: Number) -> str:
     return f"{is_equal('target_month', month)} AND {is_equal('target_year', year)}"
 
 
-def by_period(rows) -> dict[tuple, list[tuple]]:
-    periods: dict[tuple, list[tuple]] = {}
+def by_period(rows: list[SourceRow]) -> dict[Period, list[SourceRow]]:
+    periods: dict[Period, list[SourceRow]] = {}
     for row in rows:
         periods.setdefault((row[2], row[3]), []).append(row)
     return periods
@@ -49,56 +54,56 @@ class RandomEdits(RuleBasedStateMachine):
     inserted = Bundle("inserted")
 
     @initialize()
-    def begin(self):
+    def begin(self) -> None:
         self.source.execute("DELETE FROM {table}")
         load(self.job.environ)
         self.loaded = by_period(self.source.rows())
-        self.drifted: set[tuple] = set()
+        self.drifted: set[Period] = set()
 
     @rule(target=inserted, row=rows, times=st.integers(1, 2))
-    def insert(self, row, times):
+    def insert(self, row: SourceRow, times: int) -> SourceRow:
         self.source.insert([row] * times)
         return row
 
     @rule(row=inserted)
-    def delete(self, row):
+    def delete(self, row: SourceRow) -> None:
         conditions = map(is_equal, COLUMNS, row)
         self.source.execute(f"DELETE FROM {{table}} WHERE {' AND '.join(conditions)}")
 
     @rule(row=inserted, amount=small)
-    def change_amount(self, row, amount):
+    def change_amount(self, row: SourceRow, amount: Number) -> None:
         self.source.execute(
             f"UPDATE {{table}} SET target_amount = {literal(amount)} WHERE {period_is(*row[2:4])}"
             f" AND {is_equal('id', row[0])}"
         )
 
     @rule(month=months, year=years)
-    def period_is_removed(self, month, year):
+    def period_is_removed(self, month: Number, year: Number) -> None:
         self.source.execute(f"DELETE FROM {{table}} WHERE {period_is(month, year)}")
 
     @rule(month=months, year=years, to_month=months, to_year=years)
-    def period_moves(self, month, year, to_month, to_year):
+    def period_moves(self, month: Number, year: Number, to_month: Number, to_year: Number) -> None:
         self.source.execute(
             f"UPDATE {{table}} SET target_month = {literal(to_month)},"
             f" target_year = {literal(to_year)} WHERE {period_is(month, year)}"
         )
 
     @rule(month=months, year=years)
-    def amounts_turn_round(self, month, year):
+    def amounts_turn_round(self, month: Number, year: Number) -> None:
         """Keeps count and sum of a period whose amounts are 0 to 3 in pairs."""
         self.source.execute(
             f"UPDATE {{table}} SET target_amount = 3 - target_amount WHERE {period_is(month, year)}"
         )
 
     @rule(month=months, year=years)
-    def period_drifts(self, month, year):
+    def period_drifts(self, month: Number, year: Number) -> None:
         self.target.execute(
             f"INSERT INTO mb.sales_target VALUES (9, 9, {literal(month)}, {literal(year)}, 9)"
         )
         self.drifted.add((month, year))
 
     @rule(full=st.booleans())
-    def run(self, full):
+    def run(self, full: bool) -> None:
         before = self._versions()
         report = load(self.job.environ, full=full)
 
@@ -118,7 +123,7 @@ class RandomEdits(RuleBasedStateMachine):
         self.loaded, self.drifted = now, set()
 
     @invariant()
-    def every_period_is_in_the_ledger(self):
+    def every_period_is_in_the_ledger(self) -> None:
         with psycopg.connect(self.target.url) as connection:
             found = connection.execute(
                 "SELECT target_month, target_year, row_count FROM mb.etl_sales_target_periods"
@@ -127,20 +132,20 @@ class RandomEdits(RuleBasedStateMachine):
             period: len(rows) for period, rows in self.loaded.items()
         }
 
-    def _versions(self) -> dict[tuple, list[tuple]]:
+    def _versions(self) -> dict[Period, list[tuple[str, ...]]]:
         """Which transaction wrote each row, by period."""
         found = self.target.query(
             "SELECT target_month, target_year, ctid::text, xmin::text FROM mb.sales_target"
             " ORDER BY ctid"
         )
-        versions: dict[tuple, list[tuple]] = {}
+        versions: dict[Period, list[tuple[str, ...]]] = {}
         for month, year, *version in found:
             versions.setdefault((month, year), []).append(tuple(version))
         return versions
 
 
-def test_random_edits(job: Job, source: SourceDatabase, target: TargetDatabase):
-    machine = type(
+def test_random_edits(job: Job, source: SourceDatabase, target: TargetDatabase) -> None:
+    machine: Any = type(
         "RandomEditsHere", (RandomEdits,), {"job": job, "source": source, "target": target}
     )
     case = machine.TestCase

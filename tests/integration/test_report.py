@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import jsonschema
@@ -29,9 +30,9 @@ from support.urls import with_password
 HALF_A_GIB = 1 << 29
 
 
-def validated(text: str) -> dict:
+def validated(text: str) -> dict[str, Any]:
     """The report in this text, if it is what the schema says."""
-    report = json.loads(text)
+    report: dict[str, Any] = json.loads(text)
     checker = jsonschema.Draft202012Validator(
         REPORT_SCHEMA, format_checker=jsonschema.Draft202012Validator.FORMAT_CHECKER
     )
@@ -50,7 +51,7 @@ def in_this_process(job: Job, *arguments: str, **environ: str) -> int:
         return cli.execute(arguments)
 
 
-def test_of_a_run(job: Job, small_source: SourceDatabase, file: Path):
+def test_of_a_run(job: Job, small_source: SourceDatabase, file: Path) -> None:
     result = job("run", "--report", str(file))
 
     report = validated(file.read_text())
@@ -70,7 +71,7 @@ def test_of_a_run(job: Job, small_source: SourceDatabase, file: Path):
 
 def test_a_run_that_deleted_rows_returns_their_room(
     job: Job, small_source: SourceDatabase, file: Path
-):
+) -> None:
     job("run")
     job("run", "--full", "--report", str(file))
 
@@ -79,7 +80,7 @@ def test_a_run_that_deleted_rows_returns_their_room(
     assert "vacuum" in report["phase_seconds"]
 
 
-def test_of_a_run_that_moves_nothing(job: Job, small_source: SourceDatabase, file: Path):
+def test_of_a_run_that_moves_nothing(job: Job, small_source: SourceDatabase, file: Path) -> None:
     job("run")
     job("run", "--report", str(file))
 
@@ -88,7 +89,7 @@ def test_of_a_run_that_moves_nothing(job: Job, small_source: SourceDatabase, fil
     assert report["earlier_runs"] == {"succeeded": 1}
 
 
-def test_of_a_backfill(job: Job, small_source: SourceDatabase, file: Path):
+def test_of_a_backfill(job: Job, small_source: SourceDatabase, file: Path) -> None:
     job("run")
     job("backfill", "--from", "2024-02", "--to", "2024-03", "--report", str(file))
 
@@ -103,7 +104,7 @@ def test_of_a_failed_run(
     target: TargetDatabase,
     file: Path,
     standin: OracleStandin,
-):
+) -> None:
     standin.faults.ora_error(1555, after_rows=15)
 
     result = job("run", "--report", str(file), ETL_BATCH_ROWS="5")
@@ -131,7 +132,7 @@ def test_of_a_failed_run(
 )
 def test_of_a_run_that_failed_before_its_ledger(
     job: Job, small_source: SourceDatabase, file: Path, environ: dict[str, str], exit_code: int
-):
+) -> None:
     job("run", "--report", str(file), **environ)
 
     report = validated(file.read_text())
@@ -141,7 +142,7 @@ def test_of_a_run_that_failed_before_its_ledger(
 
 def test_the_ledger_has_the_same(
     job: Job, small_source: SourceDatabase, target: TargetDatabase, file: Path
-):
+) -> None:
     job("run", "--report", str(file))
 
     report = validated(file.read_text())
@@ -152,7 +153,9 @@ def test_the_ledger_has_the_same(
     }
 
 
-def test_of_a_commit_whose_answer_was_lost(job: Job, small_source: SourceDatabase, file: Path):
+def test_of_a_commit_whose_answer_was_lost(
+    job: Job, small_source: SourceDatabase, file: Path
+) -> None:
     """The next attempt finds the load done, and reports it as it was."""
     commit, commits = PostgresSession.commit, []
 
@@ -181,7 +184,7 @@ def limited_cgroup() -> Iterator[Path]:
 
 
 @pytest.mark.usefixtures("small_source")
-def test_under_a_memory_limit(job: Job, limited_cgroup: Path, file: Path):
+def test_under_a_memory_limit(job: Job, limited_cgroup: Path, file: Path) -> None:
     command = [sys.executable, "-m", "etl_sales_target", "run", "--report", str(file)]
     subprocess.run(cgroups.inside(limited_cgroup, command), env=job.environ, check=True)
 
@@ -190,7 +193,7 @@ def test_under_a_memory_limit(job: Job, limited_cgroup: Path, file: Path):
     assert report["peak_memory_bytes"] < HALF_A_GIB
 
 
-def test_on_standard_output(job: Job, small_source: SourceDatabase):
+def test_on_standard_output(job: Job, small_source: SourceDatabase) -> None:
     result = job("run", "--report", "-")
 
     assert validated(result.stdout)["outcome"] == "succeeded"
@@ -204,7 +207,9 @@ def test_on_standard_output(job: Job, small_source: SourceDatabase):
         (["run", "--report", "/"], "is a directory"),
     ],
 )
-def test_a_file_that_cannot_be_is_known_before_the_run(job: Job, arguments: list[str], said: str):
+def test_a_file_that_cannot_be_is_known_before_the_run(
+    job: Job, arguments: list[str], said: str
+) -> None:
     result = job(*arguments)
 
     assert result.exit_code == 2
@@ -213,8 +218,11 @@ def test_a_file_that_cannot_be_is_known_before_the_run(job: Job, arguments: list
 
 
 def test_a_file_that_cannot_be_written_any_more_is_a_warning(
-    job: Job, small_source: SourceDatabase, monkeypatch: pytest.MonkeyPatch, capsys
-):
+    job: Job,
+    small_source: SourceDatabase,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     monkeypatch.setattr(deliver, "_XCOM_FOLDER", Path("/proc/self/fd"))
 
     assert in_this_process(job, "run") == 0
@@ -223,7 +231,7 @@ def test_a_file_that_cannot_be_written_any_more_is_a_warning(
 
 def test_in_xcom(
     job: Job, small_source: SourceDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
+) -> None:
     monkeypatch.setattr(deliver, "_XCOM_FOLDER", tmp_path)
     returned = tmp_path / "return.json"
 
@@ -243,12 +251,12 @@ class TestLastWords:
         return self.file
 
     @pytest.mark.usefixtures("small_source")
-    def test_none_of_a_success(self, job: Job):
+    def test_none_of_a_success(self, job: Job) -> None:
         assert in_this_process(job, "run") == 0
         assert self.file.read_text() == ""
 
     @pytest.mark.usefixtures("small_source")
-    def test_one_line_of_a_failure(self, job: Job):
+    def test_one_line_of_a_failure(self, job: Job) -> None:
         assert in_this_process(job, "run", ETL_SOURCE_TABLE="APPS.NOSUCH") == 69
 
         said = self.file.read_text()
@@ -256,11 +264,11 @@ class TestLastWords:
         assert "ORA-00942" in said
         assert "\n" not in said
 
-    def test_of_wrong_usage(self, job: Job):
+    def test_of_wrong_usage(self, job: Job) -> None:
         assert in_this_process(job, "run", "--fulll") == 2
         assert self.file.read_text().startswith("usage: No such option")
 
-    def test_fit_and_keep_secrets(self):
+    def test_fit_and_keep_secrets(self) -> None:
         logs.register_secrets(["Tiger-of-the-source"])
         termination.write_termination_message("Tiger-of-the-source " + "é" * 5000)
 
@@ -268,7 +276,7 @@ class TestLastWords:
         assert len(said) <= 4096
         assert said.decode().startswith("*** éé")
 
-    def test_not_where_kubernetes_offers_no_file(self, job: Job):
+    def test_not_where_kubernetes_offers_no_file(self, job: Job) -> None:
         self.file.unlink()
         assert in_this_process(job, "run", "--fulll") == 2
         assert not self.file.exists()
@@ -276,7 +284,7 @@ class TestLastWords:
 
 def test_nothing_that_a_run_leaves_holds_a_secret(
     job: Job, small_source: SourceDatabase, target: TargetDatabase, file: Path
-):
+) -> None:
     secret = "Lynx-of-the-target"
     uri = with_password(job.environ["AIRFLOW_CONN_POSTGRES_CONN_ID"], secret)
     result = job("run", "--report", str(file), AIRFLOW_CONN_POSTGRES_CONN_ID=uri)

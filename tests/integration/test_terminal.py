@@ -49,7 +49,7 @@ def _read(descriptor: int) -> bytes:
 
 def test_text_and_a_bar(
     job: Job, small_source: SourceDatabase, terminal: tuple[int, int], standin: OracleStandin
-):
+) -> None:
     standin.faults.delay(fetch=0.2)
 
     text = shown(job, terminal, "run", ETL_BATCH_ROWS="5")
@@ -65,7 +65,7 @@ def test_text_and_a_bar(
     assert "{" not in "".join(lines)
 
 
-def test_a_failure(job: Job, small_source: SourceDatabase, terminal: tuple[int, int]):
+def test_a_failure(job: Job, small_source: SourceDatabase, terminal: tuple[int, int]) -> None:
     text = shown(job, terminal, "run", ETL_SOURCE_TABLE="APPS.NOSUCH")
 
     last = text.strip().splitlines()[-1]
@@ -73,7 +73,9 @@ def test_a_failure(job: Job, small_source: SourceDatabase, terminal: tuple[int, 
     assert "exit_code=69" in last
 
 
-def test_json_where_asked_for(job: Job, small_source: SourceDatabase, terminal: tuple[int, int]):
+def test_json_where_asked_for(
+    job: Job, small_source: SourceDatabase, terminal: tuple[int, int]
+) -> None:
     text = shown(job, terminal, "run", ETL_LOG_FORMAT="json")
 
     assert '"event": "run_finished"' in text

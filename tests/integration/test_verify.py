@@ -16,14 +16,18 @@ def loaded(job: Job, small_source: SourceDatabase) -> SourceDatabase:
 
 
 @pytest.mark.parametrize("arguments", [(), ("--rows",)])
-def test_equal(job: Job, loaded: SourceDatabase, target: TargetDatabase, arguments):
+def test_equal(
+    job: Job, loaded: SourceDatabase, target: TargetDatabase, arguments: tuple[str, ...]
+) -> None:
     result = job("verify", *arguments)
 
     assert result.exit_code == 0, result.stderr
     assert result.stdout.startswith("Equal: 12 periods, 24 rows, compared ")
 
 
-def test_the_differing_periods_are_named(job: Job, loaded: SourceDatabase, target: TargetDatabase):
+def test_the_differing_periods_are_named(
+    job: Job, loaded: SourceDatabase, target: TargetDatabase
+) -> None:
     target.execute("UPDATE mb.sales_target SET target_amount = 14 WHERE id = 14")
     target.execute("DELETE FROM mb.sales_target WHERE id = 15")
     before = target.rows()
@@ -40,7 +44,7 @@ def test_the_differing_periods_are_named(job: Job, loaded: SourceDatabase, targe
 
 def test_rows_sees_what_counts_and_sums_miss(
     job: Job, loaded: SourceDatabase, target: TargetDatabase
-):
+) -> None:
     # The two rows of one period swap their ids.
     target.execute("UPDATE mb.sales_target SET id = 16 - id WHERE id IN (2, 14)")
 
@@ -52,7 +56,7 @@ def test_rows_sees_what_counts_and_sums_miss(
     assert "2 rows only in the target:" in by_rows.stdout
 
 
-def test_rows_counts_duplicates(job: Job, loaded: SourceDatabase, target: TargetDatabase):
+def test_rows_counts_duplicates(job: Job, loaded: SourceDatabase, target: TargetDatabase) -> None:
     target.execute("INSERT INTO mb.sales_target SELECT * FROM mb.sales_target WHERE id = 14")
 
     result = job("verify", "--rows")
@@ -62,7 +66,7 @@ def test_rows_counts_duplicates(job: Job, loaded: SourceDatabase, target: Target
     assert "rows only in the source" not in result.stdout
 
 
-def test_rows_shows_twenty(job: Job, loaded: SourceDatabase, target: TargetDatabase):
+def test_rows_shows_twenty(job: Job, loaded: SourceDatabase, target: TargetDatabase) -> None:
     target.execute("UPDATE mb.sales_target SET product_id = 77")
 
     result = job("verify", "--rows")
@@ -73,8 +77,8 @@ def test_rows_shows_twenty(job: Job, loaded: SourceDatabase, target: TargetDatab
 
 @pytest.mark.parametrize("arguments", [(), ("--rows",)])
 def test_a_difference_that_is_gone_at_a_second_look_is_no_alarm(
-    job: Job, loaded: SourceDatabase, standin: OracleStandin, arguments
-):
+    job: Job, loaded: SourceDatabase, standin: OracleStandin, arguments: tuple[str, ...]
+) -> None:
     loaded.execute("UPDATE {table} SET target_amount = 0 WHERE id = 14")
     edits = iter(["UPDATE {table} SET target_amount = 14.25 WHERE id = 14"])
     standin.faults.before_fetch(
@@ -88,7 +92,7 @@ def test_a_difference_that_is_gone_at_a_second_look_is_no_alarm(
     assert result.exit_code == 0, result.stdout
 
 
-def test_writes_nothing(job: Job, loaded: SourceDatabase, target: TargetDatabase):
+def test_writes_nothing(job: Job, loaded: SourceDatabase, target: TargetDatabase) -> None:
     everything = "SELECT ctid::text, * FROM mb.sales_target"
     runs = "SELECT * FROM mb.etl_sales_target_runs"
     before = target.query(everything), target.query(runs)
@@ -99,7 +103,7 @@ def test_writes_nothing(job: Job, loaded: SourceDatabase, target: TargetDatabase
     assert target.query("SELECT count(*) FROM pg_class WHERE relname LIKE '%source_rows'") == [(0,)]
 
 
-def test_needs_the_target(job: Job, small_source: SourceDatabase):
+def test_needs_the_target(job: Job, small_source: SourceDatabase) -> None:
     result = job("verify")
 
     assert result.exit_code == 69

@@ -8,19 +8,21 @@ from etl_sales_target.core.digest import PeriodDigest
 from etl_sales_target.core.periods import Period
 from etl_sales_target.core.plan import LoadedPeriod
 
+Number = str | int | Decimal
+
 DIGEST_VERSION = "digest_version 1"
 
 
-def number(value: str | int | None) -> Decimal | None:
+def number(value: Number | None) -> Decimal | None:
     return None if value is None else Decimal(value)
 
 
-def period(year: str | int | None, month: str | int | None) -> Period:
+def period(year: Number | None, month: Number | None) -> Period:
     return Period(number(year), number(month))
 
 
 def control_totals(
-    rows: int, *, nulls: dict[str, int] | None = None, **sums: str | int | None
+    rows: int, *, nulls: dict[str, int] | None = None, **sums: Number | None
 ) -> ControlTotals:
     """ControlTotals of this many rows: no NULLs but these, and all sums 0 but these."""
     return ControlTotals(

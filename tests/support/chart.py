@@ -52,10 +52,12 @@ class Manifests:
     @property
     def pod(self) -> dict[str, Any]:
         """The pod that the PodTemplate describes: metadata and spec."""
-        return self.one("PodTemplate")["template"]
+        template: dict[str, Any] = self.one("PodTemplate")["template"]
+        return template
 
     @property
     def container(self) -> dict[str, Any]:
+        container: dict[str, Any]
         [container] = self.pod["spec"]["containers"]
         return container
 
@@ -95,4 +97,4 @@ def render_notes(folder: Path, values: Mapping[str, Any] | None = None) -> str:
     notes = chart / "templates" / "NOTES.txt"
     text = textwrap.indent(notes.read_text(), "  ")
     (chart / "templates" / "notes.yaml").write_text(f"kind: Notes\ntext: |\n  NOTES:\n{text}")
-    return render(values, chart=chart).one("Notes")["text"]
+    return str(render(values, chart=chart).one("Notes")["text"])

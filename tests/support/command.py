@@ -4,8 +4,12 @@ import json
 import subprocess
 import sys
 from dataclasses import dataclass
+from typing import Any
 
 _TIMEOUT_SECONDS = 60
+
+# A line of the log.
+Event = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -17,15 +21,15 @@ class Result:
     stderr: str
 
     @property
-    def events(self) -> list[dict]:
+    def events(self) -> list[Event]:
         return [json.loads(line) for line in self.stderr.splitlines() if line.startswith("{")]
 
     @property
-    def failure(self) -> dict:
+    def failure(self) -> Event:
         assert self.events[-1]["event"] == "run_failed", self.stderr
         return self.events[-1]
 
-    def event(self, name: str) -> dict:
+    def event(self, name: str) -> Event:
         """The one log line of this event."""
         return next(event for event in self.events if event["event"] == name)
 

@@ -1,7 +1,6 @@
 """The job between a source and a target, for every test that runs it."""
 
 import os
-from collections.abc import Iterator
 
 import pytest
 
@@ -52,7 +51,7 @@ def job(source: SourceDatabase, target: TargetDatabase) -> Job:
 
 
 @pytest.fixture
-def small_source(source: SourceDatabase) -> Iterator[SourceDatabase]:
+def small_source(source: SourceDatabase) -> SourceDatabase:
     """24 rows in 12 months of 2024, a NULL amount in each."""
     source.insert((n, n % 5, n % 12 + 1, 2024, None if n < 12 else f"{n}.25") for n in range(24))
     return source

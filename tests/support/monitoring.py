@@ -86,7 +86,8 @@ class _Server:
     def get(self, path: str) -> str:
         """What it answers to a GET."""
         with urllib.request.urlopen(f"{self.url}{path}", timeout=10) as answer:  # noqa: S310
-            return answer.read().decode()
+            body: bytes = answer.read()
+        return body.decode()
 
     def _is_ready(self) -> bool:
         try:
@@ -182,6 +183,12 @@ class Prometheus(_Server):
         if not found:
             return None
         [(_, value)] = found
+        return value
+
+    def number(self, expression: str) -> float:
+        """The value of the one sample, which must be there."""
+        value = self.value(expression)
+        assert value is not None, expression
         return value
 
     def values(self, expression: str, label: str) -> dict[str, float]:

@@ -21,7 +21,9 @@ TABLE = "khs_customers_trx_targets"
 # The real Oracle to test against, as a connection URI; without, the stand-in takes its place.
 ORACLE_TEST_CONN = os.environ.get("ORACLE_TEST_CONN")
 
-SourceRow = tuple[Decimal | int | None, ...]
+SourceRow = tuple[Decimal | None, ...]
+# Either database reads a number from text too.
+InsertedRow = tuple[Decimal | int | str | None, ...]
 
 
 class SourceDatabase(Protocol):
@@ -33,7 +35,7 @@ class SourceDatabase(Protocol):
     def execute(self, statement: str) -> None:
         """One statement, committed; `{table}` stands for the table."""
 
-    def insert(self, rows: Iterable[SourceRow]) -> None:
+    def insert(self, rows: Iterable[InsertedRow]) -> None:
         """Rows, committed."""
 
     def rows(self) -> list[SourceRow]:
@@ -62,7 +64,7 @@ class StandinSource:
         with psycopg.connect(self.database_url) as connection:
             connection.execute(statement.format(table=self.table).encode())
 
-    def insert(self, rows: Iterable[SourceRow]) -> None:
+    def insert(self, rows: Iterable[InsertedRow]) -> None:
         statement = f"COPY {self.table} ({COLUMNS}) FROM STDIN"
         with (
             psycopg.connect(self.database_url) as connection,
@@ -106,7 +108,7 @@ class OracleSource:
         with self._cursor() as cursor:
             cursor.execute(statement.format(table=self.table))
 
-    def insert(self, rows: Iterable[SourceRow]) -> None:
+    def insert(self, rows: Iterable[InsertedRow]) -> None:
         with self._cursor() as cursor:
             insert = f"INSERT INTO {self.table} ({COLUMNS}) VALUES (:1, :2, :3, :4, :5)"
             cursor.executemany(insert, list(rows))

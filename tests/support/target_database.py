@@ -2,6 +2,7 @@
 
 import secrets
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
@@ -23,7 +24,7 @@ class TargetDatabase:
         with psycopg.connect(self.url) as connection:
             return ordered(connection.execute(f"SELECT {COLUMNS} FROM mb.sales_target".encode()))
 
-    def query(self, statement: str) -> list[tuple]:
+    def query(self, statement: str) -> list[tuple[Any, ...]]:
         with psycopg.connect(self.url) as connection:
             return connection.execute(statement.encode()).fetchall()
 
@@ -42,7 +43,7 @@ class TargetDatabase:
     def exists(self) -> bool:
         return self.query("SELECT to_regclass('mb.sales_target')") != [(None,)]
 
-    def last_run(self, *columns: str) -> tuple:
+    def last_run(self, *columns: str) -> tuple[Any, ...]:
         """These columns of the ledger's last run."""
         return self.query(
             f"SELECT {', '.join(columns)} FROM mb.etl_sales_target_runs"

@@ -38,7 +38,7 @@ def server(behind: Behind, request: pytest.FixtureRequest) -> Iterator[OracleSta
 
 def test_each_generation_says_its_version(
     connection: oracledb.Connection, server: OracleStandin, request: pytest.FixtureRequest
-):
+) -> None:
     assert connection.version in VERSIONS.values()
     assert connection.version.startswith(server.generation.banner.split()[1][:2])
     assert connection.thin
@@ -49,7 +49,7 @@ def test_each_generation_says_its_version(
 @pytest.mark.parametrize("arraysize", [1, 7, 1000, 5000])
 def test_rows_are_the_same_in_packets_and_fetches_of_any_size(
     server: OracleStandin, sdu: int, arraysize: int
-):
+) -> None:
     with connect(server, sdu=sdu) as connection, connection.cursor() as cursor:
         cursor.arraysize = arraysize
         cursor.execute("select n, s from t where n <= 1000 or n > 3000 - :most", [arraysize])
@@ -58,7 +58,7 @@ def test_rows_are_the_same_in_packets_and_fetches_of_any_size(
     assert rows == [(i, chr(97 + i % 26) * (i % 300) or None) for i in expected]
 
 
-def test_every_type_goes_both_ways(connection: oracledb.Connection):
+def test_every_type_goes_both_ways(connection: oracledb.Connection) -> None:
     moment = dt.datetime(2024, 2, 29, 23, 59, 58, 123456)  # noqa: DTZ001
     values = [Decimal("-1.5"), "ä€😀'\\", "x" * 32767, moment, None, 0, -(2**63), b"\0\xff"]
     with connection.cursor() as cursor:
@@ -68,14 +68,14 @@ def test_every_type_goes_both_ways(connection: oracledb.Connection):
     assert row == (-1.5, "ä€😀'\\", "x" * 32767, moment, None, 0, -(2**63), b"\0\xff")
 
 
-def test_a_statement_runs_again_with_other_binds(connection: oracledb.Connection):
+def test_a_statement_runs_again_with_other_binds(connection: oracledb.Connection) -> None:
     with connection.cursor() as cursor:
         for n in (1, 2, None, "3"):
             rows = cursor.execute("select n from t where n = :n", n=n).fetchall()
             assert rows == ([] if n is None else [(int(n),)])
 
 
-def test_many_cursors_come_and_go(connection: oracledb.Connection):
+def test_many_cursors_come_and_go(connection: oracledb.Connection) -> None:
     connection.stmtcachesize = 3
     for n in range(30):
         with connection.cursor() as cursor:
@@ -90,7 +90,7 @@ def test_many_cursors_come_and_go(connection: oracledb.Connection):
 
 def test_changes_are_seen_by_others_after_commit_only(
     connection: oracledb.Connection, behind: Behind
-):
+) -> None:
     count = "SELECT count(*) FROM apps.t WHERE n < 0"
     with connection.cursor() as cursor:
         cursor.executemany("insert into t (n, s) values (:1, :2)", [(-1, "a"), (-2, None)])
@@ -110,18 +110,18 @@ def test_changes_are_seen_by_others_after_commit_only(
     assert behind.query(count) == [(0,)]
 
 
-def test_asyncio_is_served_alike(server: OracleStandin):
+def test_asyncio_is_served_alike(server: OracleStandin) -> None:
     async def count() -> int:
         async with oracledb.connect_async(
             user=server.user, password=server.password, dsn=server.dsn
         ) as connection:
             (row,) = await connection.fetchall("select count(*) from t")
-        return row[0]
+        return int(row[0])
 
     assert asyncio.run(count()) == 3000
 
 
-def test_many_clients_at_once(server: OracleStandin):
+def test_many_clients_at_once(server: OracleStandin) -> None:
     counts = []
 
     def ask() -> None:
@@ -138,7 +138,7 @@ def test_many_clients_at_once(server: OracleStandin):
 
 def test_a_call_that_takes_too_long_leaves_the_connection_usable(
     connection: oracledb.Connection, server: OracleStandin
-):
+) -> None:
     server.faults.delay(execute=30, on="from t")
     connection.call_timeout = 200
     with connection.cursor() as cursor:
@@ -149,7 +149,7 @@ def test_a_call_that_takes_too_long_leaves_the_connection_usable(
 
 def test_a_cancelled_call_ends_with_ora_01013(
     connection: oracledb.Connection, server: OracleStandin
-):
+) -> None:
     server.faults.delay(execute=30, on="from t")
     timer = threading.Timer(0.2, connection.cancel)
     with connection.cursor() as cursor:
@@ -161,14 +161,16 @@ def test_a_cancelled_call_ends_with_ora_01013(
 
 
 @pytest.mark.parametrize("login", [{"password": "wrong"}, {"user": "nobody"}, {"password": " "}])
-def test_a_wrong_login_is_ora_01017_after_one_attempt(server: OracleStandin, login: dict[str, str]):
+def test_a_wrong_login_is_ora_01017_after_one_attempt(
+    server: OracleStandin, login: dict[str, str]
+) -> None:
     before = server.connections, server.login_attempts
     with pytest.raises(oracledb.DatabaseError, match="ORA-01017"):
         connect(server, **login)
     assert (server.connections, server.login_attempts) == (before[0] + 1, before[1] + 1)
 
 
-def test_a_locked_account_is_ora_28000(behind: Behind):
+def test_a_locked_account_is_ora_28000(behind: Behind) -> None:
     with OracleStandin(behind.url, locked=True) as server:
         with pytest.raises(oracledb.DatabaseError, match="ORA-28000"):
             connect(server)
@@ -182,7 +184,7 @@ def test_a_locked_account_is_ora_28000(behind: Behind):
 )
 def test_an_unknown_service_is_refused_before_any_login(
     server: OracleStandin, connect_data: str, code: str
-):
+) -> None:
     address = f"(ADDRESS=(PROTOCOL=TCP)(HOST={server.host})(PORT={server.port}))"
     before = server.login_attempts
     with pytest.raises(oracledb.OperationalError, match=f"(?s){code}"):
@@ -190,7 +192,9 @@ def test_an_unknown_service_is_refused_before_any_login(
     assert server.login_attempts == before
 
 
-def test_nonsense_on_the_port_harms_nobody(server: OracleStandin, connection: oracledb.Connection):
+def test_nonsense_on_the_port_harms_nobody(
+    server: OracleStandin, connection: oracledb.Connection
+) -> None:
     for nonsense in (b"GET / HTTP/1.1\r\n\r\n", bytes(64), b"\0\x10\0\0\1\0\0\0" + bytes(8)):
         with socket.create_connection((server.host, server.port), timeout=10) as sock:
             sock.sendall(nonsense)
@@ -251,21 +255,23 @@ def _tcps(server: OracleStandin, host: str = "localhost") -> str:
     return f"tcps://{host}:{server.port}/{server.service_name}"
 
 
-def test_tls_is_served_to_a_client_that_trusts_the_ca(tls_server: OracleStandin, authority: Path):
+def test_tls_is_served_to_a_client_that_trusts_the_ca(
+    tls_server: OracleStandin, authority: Path
+) -> None:
     trusting = ssl.create_default_context(cafile=authority / "ca.pem")
     arguments = {"dsn": _tcps(tls_server), "ssl_context": trusting}
     with connect(tls_server, **arguments) as connection, connection.cursor() as cursor:
         assert len(cursor.execute("select n, s from t").fetchall()) == 3000
 
 
-def test_tls_is_refused_by_a_client_that_does_not_know_the_ca(tls_server: OracleStandin):
+def test_tls_is_refused_by_a_client_that_does_not_know_the_ca(tls_server: OracleStandin) -> None:
     with pytest.raises(oracledb.OperationalError, match="CERTIFICATE_VERIFY_FAILED"):
         connect(tls_server, dsn=_tcps(tls_server), ssl_context=ssl.create_default_context())
 
 
 def test_tls_is_refused_by_a_client_that_asked_for_another_host(
     tls_server: OracleStandin, authority: Path
-):
+) -> None:
     trusting = ssl.create_default_context(cafile=authority / "ca.pem")
     with pytest.raises(oracledb.DatabaseError, match=r"DPY-600[56]"):
         connect(tls_server, dsn=_tcps(tls_server, "127.0.0.1"), ssl_context=trusting)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from decimal import Decimal
+from typing import Any
 
 import oracledb
 import pytest
@@ -60,7 +61,7 @@ def engine(server: OracleStandin) -> Iterator[sqlalchemy.Engine]:
         ("public.everybodys", 1),
     ],
 )
-def test_an_object_is_found_by_name(connection: oracledb.Connection, name: str, rows: int):
+def test_an_object_is_found_by_name(connection: oracledb.Connection, name: str, rows: int) -> None:
     with connection.cursor() as cursor:
         assert cursor.execute(f"select count(*) from {name}").fetchone() == (rows,)
 
@@ -82,7 +83,7 @@ def test_an_object_is_found_by_name(connection: oracledb.Connection, name: str, 
 )
 def test_an_object_that_one_may_not_read_has_its_code(
     connection: oracledb.Connection, name: str, code: str
-):
+) -> None:
     with connection.cursor() as cursor, pytest.raises(oracledb.DatabaseError, match=code):
         cursor.execute(f"select 1 from {name}")
 
@@ -105,12 +106,14 @@ def test_an_object_that_one_may_not_read_has_its_code(
         ("select username from all_users order by username", [("APPS",), ("GL",)]),
     ],
 )  # fmt: skip
-def test_the_dictionary_knows(connection: oracledb.Connection, sql: str, expected: list[tuple]):
+def test_the_dictionary_knows(
+    connection: oracledb.Connection, sql: str, expected: list[tuple[Any, ...]]
+) -> None:
     with connection.cursor() as cursor:
         assert cursor.execute(sql).fetchall() == expected
 
 
-def test_columns_are_described_with_type_and_size(connection: oracledb.Connection):
+def test_columns_are_described_with_type_and_size(connection: oracledb.Connection) -> None:
     with connection.cursor() as cursor:
         cursor.execute("select k.*, n * 2 from kinds k")
         described = {info.name: info for info in cursor.description}
@@ -126,7 +129,7 @@ def test_columns_are_described_with_type_and_size(connection: oracledb.Connectio
     ]  # fmt: skip
 
 
-def test_sqlalchemy_inspects(engine: sqlalchemy.Engine):
+def test_sqlalchemy_inspects(engine: sqlalchemy.Engine) -> None:
     inspector = inspect(engine)
     assert sorted(inspector.get_table_names(schema="apps")) == ["forbidden", "kinds"]
     assert inspector.get_view_names(schema="apps") == ["kinds_v"]
@@ -149,7 +152,7 @@ def test_sqlalchemy_inspects(engine: sqlalchemy.Engine):
     assert (foreign["referred_table"], foreign["options"]) == ("kinds", {"ondelete": "CASCADE"})
 
 
-def test_sqlalchemy_reflects_and_reads_a_table(engine: sqlalchemy.Engine):
+def test_sqlalchemy_reflects_and_reads_a_table(engine: sqlalchemy.Engine) -> None:
     table = Table("kinds", MetaData(), autoload_with=engine)
     number = table.c.n.type
     assert isinstance(number, NUMBER)

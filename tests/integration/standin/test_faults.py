@@ -3,6 +3,7 @@
 import gc
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import oracledb
 import pytest
@@ -25,7 +26,7 @@ def cursor(connection: oracledb.Connection) -> Iterator[oracledb.Cursor]:
 
 
 def rows_until_failure(cursor: oracledb.Cursor) -> tuple[int, oracledb.DatabaseError]:
-    received: list[tuple] = []
+    received: list[tuple[Any, ...]] = []
     with pytest.raises(oracledb.DatabaseError) as raised:
         received.extend(cursor.execute("select n from t"))
     return len(received), raised.value
@@ -34,8 +35,8 @@ def rows_until_failure(cursor: oracledb.Cursor) -> tuple[int, oracledb.DatabaseE
 @pytest.mark.parametrize("cached", [False, True])
 @pytest.mark.parametrize("after_rows", [0, 5, 10, 55, 99])
 def test_an_ora_code_after_so_many_rows(
-    cursor: oracledb.Cursor, server: OracleStandin, after_rows: int, cached
-):
+    cursor: oracledb.Cursor, server: OracleStandin, after_rows: int, cached: bool
+) -> None:
     if cached:
         cursor.execute("select n from t").fetchall()
     server.faults.ora_error(1555, after_rows=after_rows)
@@ -50,7 +51,7 @@ def test_an_ora_code_after_so_many_rows(
 
 def test_an_ora_code_at_execute_and_for_one_table_only(
     cursor: oracledb.Cursor, server: OracleStandin
-):
+) -> None:
     server.faults.ora_error(54, on="FROM T", times=2)
     assert cursor.execute("select 1 from dual").fetchall() == [(1,)]
     for _ in range(2):
@@ -63,7 +64,9 @@ def test_an_ora_code_at_execute_and_for_one_table_only(
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("reset", [False, True], ids=["closed", "reset"])
 @pytest.mark.parametrize("after_rows", [None, 0, 50])
-def test_a_connection_is_dropped(server: OracleStandin, after_rows: int | None, reset):
+def test_a_connection_is_dropped(
+    server: OracleStandin, after_rows: int | None, reset: bool
+) -> None:
     with connect(server) as connection, connection.cursor() as cursor:
         cursor.arraysize = cursor.prefetchrows = 10
         server.faults.drop_connection(after_rows=after_rows, reset=reset)
@@ -78,28 +81,28 @@ def test_a_connection_is_dropped(server: OracleStandin, after_rows: int | None, 
         other.ping()
 
 
-def test_a_delay_at_execute(cursor: oracledb.Cursor, server: OracleStandin):
+def test_a_delay_at_execute(cursor: oracledb.Cursor, server: OracleStandin) -> None:
     server.faults.delay(execute=0.3)
     start = time.monotonic()
     cursor.execute("select n from t where n <= 5").fetchall()
     assert 0.3 <= time.monotonic() - start < 3
 
 
-def test_a_delay_at_each_fetch(cursor: oracledb.Cursor, server: OracleStandin):
+def test_a_delay_at_each_fetch(cursor: oracledb.Cursor, server: OracleStandin) -> None:
     server.faults.delay(fetch=0.1, on="from t")
     start = time.monotonic()
     cursor.execute("select n from t where n <= 35").fetchall()  # one execute, three fetches
     assert 0.3 <= time.monotonic() - start < 3
 
 
-def test_a_call_back_before_each_fetch(cursor: oracledb.Cursor, server: OracleStandin):
+def test_a_call_back_before_each_fetch(cursor: oracledb.Cursor, server: OracleStandin) -> None:
     seen: list[int] = []
     server.faults.before_fetch(seen.append, on="from t")
     cursor.execute("select n from t where n <= 35").fetchall()
     assert seen == [10, 20, 30]
 
 
-def test_refused_connections(connection: oracledb.Connection, server: OracleStandin):
+def test_refused_connections(connection: oracledb.Connection, server: OracleStandin) -> None:
     server.faults.refuse_connections(12518, times=2)
     for _ in range(2):
         with pytest.raises(oracledb.OperationalError, match="12518"):
@@ -109,14 +112,14 @@ def test_refused_connections(connection: oracledb.Connection, server: OracleStan
         other.ping()
 
 
-def test_a_killed_session(cursor: oracledb.Cursor, server: OracleStandin):
+def test_a_killed_session(cursor: oracledb.Cursor, server: OracleStandin) -> None:
     server.faults.ora_error(28)
     _, error = rows_until_failure(cursor)
     assert error.args[0].full_code == "DPY-4011"
     assert not cursor.connection.is_healthy()
 
 
-def test_a_stopped_server_ends_its_clients_and_leaves_no_session(behind: Behind):
+def test_a_stopped_server_ends_its_clients_and_leaves_no_session(behind: Behind) -> None:
     server = OracleStandin(behind.url)
     server.start()
     with connect(server) as connection, connection.cursor() as cursor:

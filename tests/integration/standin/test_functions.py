@@ -93,7 +93,7 @@ def value(connection: oracledb.Connection, expression: str, *binds: Any) -> Any:
 )  # fmt: skip
 def test_a_function_answers_as_oracle_does(
     oracle: oracledb.Connection, expression: str, expected: str | None
-):
+) -> None:
     answer = value(oracle, expression)
     plain = isinstance(answer, str) and answer.startswith(("0.", "-0."))
     assert (answer.replace("0.", ".", 1) if plain else answer) == expected
@@ -101,7 +101,7 @@ def test_a_function_answers_as_oracle_does(
 
 @given(numbers())
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_tm9_writes_every_digit(oracle: oracledb.Connection, number: Decimal):
+def test_tm9_writes_every_digit(oracle: oracledb.Connection, number: Decimal) -> None:
     text = value(oracle, TM9.format(":1"), number)
     assert Decimal(text) == number
     assert len(text) <= 64
@@ -112,7 +112,7 @@ def test_tm9_writes_every_digit(oracle: oracledb.Connection, number: Decimal):
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_ora_hash_depends_on_text_and_seed_and_nothing_else(
     oracle: oracledb.Connection, text: str, seed: int
-):
+) -> None:
     def hashed(*arguments: Any) -> int:
         places = ", ".join(f":{position}" for position in range(1, len(arguments) + 1))
         return int(value(oracle, f"ora_hash({places})", *arguments))
@@ -127,21 +127,21 @@ def test_ora_hash_depends_on_text_and_seed_and_nothing_else(
     assert full != hashed(text, everything, (seed + 1) % everything)
 
 
-def test_ora_hash_spreads(oracle: oracledb.Connection):
+def test_ora_hash_spreads(oracle: oracledb.Connection) -> None:
     columns = ", ".join(f"ora_hash('{n}', 9)" for n in range(500))
     with oracle.cursor() as cursor:
         buckets = cursor.execute(f"select {columns} from dual").fetchone()
     assert all(25 <= buckets.count(bucket) <= 80 for bucket in range(10))
 
 
-def test_nulls_come_last_and_first_when_descending(oracle: oracledb.Connection):
+def test_nulls_come_last_and_first_when_descending(oracle: oracledb.Connection) -> None:
     rows = "select 1 n from dual union all select null from dual union all select 2 from dual"
     with oracle.cursor() as cursor:
         assert cursor.execute(f"{rows} order by n").fetchall() == [(1,), (2,), (None,)]
         assert cursor.execute(f"{rows} order by n desc").fetchall() == [(None,), (2,), (1,)]
 
 
-def test_aggregates_pass_over_null(oracle: oracledb.Connection):
+def test_aggregates_pass_over_null(oracle: oracledb.Connection) -> None:
     with oracle.cursor() as cursor:
         cursor.execute(
             "select count(*), count(n), count(distinct n), sum(n), avg(n), min(n), max(n) from ("
@@ -152,7 +152,7 @@ def test_aggregates_pass_over_null(oracle: oracledb.Connection):
         assert cursor.fetchall() == [(0, None)]
 
 
-def test_rownum_limits(oracle: oracledb.Connection):
+def test_rownum_limits(oracle: oracledb.Connection) -> None:
     rows = "(select 1 n from dual union all select 2 from dual union all select 3 from dual)"
     with oracle.cursor() as cursor:
         for condition, count in (("<= 2", 2), ("< 2", 1), ("= 1", 1), ("<= 0", 0), ("< 2.5", 2)):
@@ -180,14 +180,14 @@ def test_rownum_limits(oracle: oracledb.Connection):
         ("select dummy d from dual group by d", 904),
     ],
 )
-def test_a_mistake_has_its_ora_code(oracle: oracledb.Connection, sql: str, code: int):
+def test_a_mistake_has_its_ora_code(oracle: oracledb.Connection, sql: str, code: int) -> None:
     accepted = {code} | ({3001} if not ORACLE_TEST_CONN and "limit" in sql else set())
     with oracle.cursor() as cursor, pytest.raises(oracledb.DatabaseError) as raised:
         cursor.execute(sql)
     assert raised.value.args[0].code in accepted
 
 
-def test_an_unbound_variable_is_an_error(oracle: oracledb.Connection):
+def test_an_unbound_variable_is_an_error(oracle: oracledb.Connection) -> None:
     with (
         oracle.cursor() as cursor,
         pytest.raises(oracledb.DatabaseError, match=r"DPY-4010|ORA-01008"),

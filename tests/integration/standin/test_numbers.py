@@ -39,7 +39,7 @@ def cursor(server: OracleStandin) -> Iterator[oracledb.Cursor]:
 @given(st.lists(st.none() | numbers(), min_size=1, max_size=40))
 @example([*CORNERS, None, Decimal("9" * 38), Decimal("-" + "9" * 38 + "E-130")])
 @settings(max_examples=40)
-def test_a_bound_number_comes_back(cursor: oracledb.Cursor, sent: list[Decimal | None]):
+def test_a_bound_number_comes_back(cursor: oracledb.Cursor, sent: list[Decimal | None]) -> None:
     binds = ", ".join(f":{position}" for position in range(len(sent)))
     (received,) = cursor.execute(f"select {binds} from dual", sent).fetchall()
     assert [None if text is None else Decimal(text) for text in received] == sent
@@ -53,7 +53,7 @@ _ROWS = st.lists(st.tuples(_REPEATING, _REPEATING | numbers(), _REPEATING), max_
 @settings(max_examples=40)
 def test_rows_come_back_in_fetches_of_any_size(
     cursor: oracledb.Cursor, rows: list[Row], arraysize: int
-):
+) -> None:
     cursor.execute("delete from t")
     if rows:
         insert = "insert into t (id, a, b, c) values (:1, :2, :3, :4)"
@@ -70,7 +70,9 @@ def _decimal(text: str | None) -> Decimal | None:
     return None if text is None else Decimal(text)
 
 
-def test_what_postgresql_holds_arrives_digit_for_digit(cursor: oracledb.Cursor, behind: Behind):
+def test_what_postgresql_holds_arrives_digit_for_digit(
+    cursor: oracledb.Cursor, behind: Behind
+) -> None:
     corners = ["2" * 38, "-0." + "0" * 100 + "7" * 30, "100.00", "1" + "0" * 125, "0.000"]
     behind.execute(
         "TRUNCATE apps.t",
@@ -80,7 +82,9 @@ def test_what_postgresql_holds_arrives_digit_for_digit(cursor: oracledb.Cursor, 
     assert [Decimal(text) for (text,) in cursor] == [Decimal(number) for number in corners]
 
 
-def test_bit_vectors_save_what_repeats(server: OracleStandin, behind: Behind, cursor):
+def test_bit_vectors_save_what_repeats(
+    server: OracleStandin, behind: Behind, cursor: oracledb.Cursor
+) -> None:
     """The switch switches: the same rows in far fewer bytes."""
     behind.execute("TRUNCATE apps.t", "INSERT INTO apps.t SELECT i, 123456789, 1, 2"
         " FROM generate_series(1, 2000) i")  # fmt: skip
@@ -97,7 +101,7 @@ def test_bit_vectors_save_what_repeats(server: OracleStandin, behind: Behind, cu
 )
 def test_what_is_no_number_in_oracle_is_an_error(
     cursor: oracledb.Cursor, behind: Behind, number: str, code: str
-):
+) -> None:
     behind.execute("TRUNCATE apps.t", f"INSERT INTO apps.t (a) VALUES ({number})")
     with pytest.raises(oracledb.DatabaseError, match=code):
         cursor.execute("select a from t").fetchall()

@@ -2,6 +2,7 @@
 
 import random
 from decimal import Decimal
+from typing import Any
 
 import oracledb
 import psycopg
@@ -16,9 +17,10 @@ from support.standin import Behind, connect, numbers_as_text
 
 NAMES = ", ".join(COLUMNS)
 ROWS = f"select {NAMES} from t"
+DIALECT = oracle_dialect.dialect()  # type: ignore[no-untyped-call]
 DIGESTS = str(
     digest.statement(statements.describe(TableName("apps", "t"))).compile(
-        dialect=oracle_dialect.dialect(), compile_kwargs={"literal_binds": True}
+        dialect=DIALECT, compile_kwargs={"literal_binds": True}
     )
 )
 INSERT = "INSERT INTO apps.t SELECT i, i % 7, i % 12 + 1, 2024, i / 4.0 FROM generate_series({}) i"
@@ -36,7 +38,7 @@ def _filled(behind: Behind, server: OracleStandin) -> None:
     server._memory._groups.clear()
 
 
-def fetch(connection: oracledb.Connection, sql: str) -> list[tuple]:
+def fetch(connection: oracledb.Connection, sql: str) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.outputtypehandler = numbers_as_text
         rows = cursor.execute(sql).fetchall()
@@ -101,12 +103,12 @@ def edit(behind: Behind, statements: list[str]) -> None:
             editor.execute(statement.encode())
 
 
-def answers(connection: oracledb.Connection) -> dict[str, list[tuple]]:
+def answers(connection: oracledb.Connection) -> dict[str, list[tuple[Any, ...]]]:
     """The rows, and the digests that are kept a group at a time."""
     return {sql: fetch(connection, sql) for sql in (ROWS, DIGESTS)}
 
 
-def uncached(behind: Behind) -> dict[str, list[tuple]]:
+def uncached(behind: Behind) -> dict[str, list[tuple[Any, ...]]]:
     """From a stand-in that has kept nothing."""
     with OracleStandin(behind.url) as fresh, connect(fresh) as connection:
         return answers(connection)
@@ -114,8 +116,8 @@ def uncached(behind: Behind) -> dict[str, list[tuple]]:
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
 def test_a_snapshot_stays_and_the_next_one_is_new(
-    connection: oracledb.Connection, server: OracleStandin, behind: Behind, change
-):
+    connection: oracledb.Connection, server: OracleStandin, behind: Behind, change: list[str]
+) -> None:
     begin(connection)
     before = answers(connection)
     edit(behind, change)
@@ -135,9 +137,9 @@ def test_a_snapshot_stays_and_the_next_one_is_new(
 @pytest.mark.parametrize("change", (CHANGES | DEFINITIONS).values(), ids=CHANGES | DEFINITIONS)
 @pytest.mark.parametrize("in_snapshot", [True, False])
 def test_a_kept_answer_is_never_an_old_one(
-    connection: oracledb.Connection, behind: Behind, change, in_snapshot
-):
-    def ask() -> dict[str, list[tuple]]:
+    connection: oracledb.Connection, behind: Behind, change: list[str], in_snapshot: bool
+) -> None:
+    def ask() -> dict[str, list[tuple[Any, ...]]]:
         if in_snapshot:
             begin(connection)
         asked = answers(connection)
@@ -155,7 +157,7 @@ def test_a_kept_answer_is_never_an_old_one(
 
 def test_nothing_is_kept_of_a_table_without_its_trigger(
     connection: oracledb.Connection, behind: Behind
-):
+) -> None:
     edit(behind, ["ALTER TABLE apps.t DISABLE TRIGGER ALL"])
     before = answers(connection)
     edit(behind, CHANGES["update"])
@@ -164,7 +166,7 @@ def test_nothing_is_kept_of_a_table_without_its_trigger(
 
 def test_an_edit_that_is_rolled_back_or_not_committed_is_never_seen(
     connection: oracledb.Connection, behind: Behind
-):
+) -> None:
     before = answers(connection)
     with psycopg.connect(behind.url) as editor:
         editor.execute("DELETE FROM apps.t")
@@ -175,7 +177,7 @@ def test_an_edit_that_is_rolled_back_or_not_committed_is_never_seen(
 
 def test_a_session_sees_its_own_changes_and_the_others_do_not(
     connection: oracledb.Connection, server: OracleStandin, behind: Behind
-):
+) -> None:
     before = answers(connection)
     with connection.cursor() as cursor:
         cursor.execute("update t set target_amount = 0")
@@ -193,7 +195,7 @@ def test_a_session_sees_its_own_changes_and_the_others_do_not(
 @pytest.mark.parametrize("seed", range(2))
 def test_random_edits_are_all_seen(
     connection: oracledb.Connection, server: OracleStandin, behind: Behind, seed: int
-):
+) -> None:
     """Two sessions, in snapshots of different ages, against what PostgreSQL itself says."""
     chance = random.Random(seed)
     with connect(server) as other:
@@ -223,7 +225,7 @@ def test_random_edits_are_all_seen(
 
 def test_a_snapshot_is_one_moment_in_the_middle_of_a_fetch(
     connection: oracledb.Connection, server: OracleStandin, behind: Behind
-):
+) -> None:
     edits = iter(["DELETE FROM apps.t", INSERT.format("1, 3"), "UPDATE apps.t SET id = 0"])
     server.faults.before_fetch(lambda _: edit(behind, [next(edits, "SELECT 1")]))
     before = sorted(behind.query(f"SELECT {NAMES} FROM apps.t"), key=str)
@@ -237,7 +239,7 @@ def test_a_snapshot_is_one_moment_in_the_middle_of_a_fetch(
 
 def test_a_query_outside_a_transaction_sees_one_moment_too(
     connection: oracledb.Connection, server: OracleStandin, behind: Behind
-):
+) -> None:
     server.faults.before_fetch(lambda _: edit(behind, ["DELETE FROM apps.t"]))
     with connection.cursor() as cursor:
         cursor.arraysize = cursor.prefetchrows = 20
@@ -247,7 +249,7 @@ def test_a_query_outside_a_transaction_sees_one_moment_too(
 
 def test_only_the_groups_that_changed_are_computed_anew(
     connection: oracledb.Connection, server: OracleStandin, behind: Behind
-):
+) -> None:
     begin(connection)
     fetch(connection, DIGESTS)
     (before,) = server._memory._groups.values()
@@ -261,7 +263,7 @@ def test_only_the_groups_that_changed_are_computed_anew(
 
 def test_more_groups_than_are_kept_are_answered_all_the_same(
     connection: oracledb.Connection, behind: Behind, monkeypatch: pytest.MonkeyPatch
-):
+) -> None:
     begin(connection)
     kept = fetch(connection, DIGESTS)
     edit(behind, CHANGES["update"])
@@ -273,7 +275,7 @@ def test_more_groups_than_are_kept_are_answered_all_the_same(
 
 def test_a_read_only_transaction_is_the_first_statement_and_refuses_changes(
     connection: oracledb.Connection,
-):
+) -> None:
     begin(connection)
     with connection.cursor() as cursor:
         with pytest.raises(oracledb.DatabaseError, match="ORA-01453"):

@@ -42,7 +42,7 @@ def _compile(folder: Path) -> Path:
     empty = folder / "empty.c"
     empty.touch()
     shared = [os.environ.get("CC", "cc"), "-shared", "-fPIC"]
-    links_libaio = ["-Wl,--no-as-needed", libaio]
+    links_libaio: list[str | Path] = ["-Wl,--no-as-needed", libaio]
     subprocess.run([*shared, f"-Wl,-soname,{libaio.name}", "-o", libaio, empty], check=True)
     subprocess.run(
         [*shared, f"-Wl,-soname,{library.name}", "-o", library, _SOURCE, *links_libaio], check=True

@@ -39,10 +39,11 @@ class Cluster:
     """The cluster, with a namespace for the release and one for Airflow, of this object's own."""
 
     def __init__(self) -> None:
-        config.load_kube_config(os.environ["KUBECONFIG"])
-        self.core = client.CoreV1Api()
-        self.batch = client.BatchV1Api()
-        self.rbac = client.RbacAuthorizationV1Api()
+        config.load_kube_config(os.environ["KUBECONFIG"])  # type: ignore[no-untyped-call]
+        # Their own types know no dictionary where they take one, and call every field optional.
+        self.core: Any = client.CoreV1Api()
+        self.batch: Any = client.BatchV1Api()
+        self.rbac: Any = client.RbacAuthorizationV1Api()
         suffix = uuid.uuid4().hex[:8]
         self.namespace = f"etl-{suffix}"
         self.airflow_namespace = f"airflow-{suffix}"
@@ -93,7 +94,7 @@ class Cluster:
         return path
 
     def pods(self) -> list[Any]:
-        return self.core.list_namespaced_pod(self.namespace).items
+        return list(self.core.list_namespaced_pod(self.namespace).items)
 
     def is_being_deleted(self, pod: str) -> bool:
         """Whether it was told to end, or has ended."""
@@ -105,7 +106,7 @@ class Cluster:
         """Waits for the one pod whose container runs; returns its name."""
         self.wait_until(lambda: [pod for pod in self.pods() if pod.status.phase == "Running"])
         [pod] = self.pods()
-        return pod.metadata.name
+        return str(pod.metadata.name)
 
     def kill(self, pod: str) -> None:
         """As when its node is lost: no time to clean up."""
@@ -172,7 +173,7 @@ def cluster_error() -> str | None:
     if "KUBECONFIG" not in os.environ:
         return "KUBECONFIG names none"
     try:
-        config.load_kube_config(os.environ["KUBECONFIG"])
+        config.load_kube_config(os.environ["KUBECONFIG"])  # type: ignore[no-untyped-call]
         client.VersionApi().get_code(_request_timeout=_ANSWER_SECONDS)
     except (ApiException, ConfigException, HTTPError, OSError) as error:
         return str(error)

@@ -22,7 +22,7 @@ def kill_somewhere(harness: FaultHarness) -> str:
     longest = _seconds(harness, arguments, cold=cold)
     harness.edit()
     case = harness.case()
-    process = harness.start(*arguments, cold=cold)
+    process = (harness.start_cold if cold else harness.start)(*arguments)
     time.sleep(chosen.uniform(0, longest * 1.1))
     process.signal(number)
     result = process.wait()
@@ -69,9 +69,11 @@ def garble_somewhere(harness: FaultHarness, database: str) -> bool:
     return garbled.is_set()
 
 
-def bytes_of_a_run(harness: FaultHarness, proxy: Proxy, arguments: tuple[str, ...]) -> dict:
+def bytes_of_a_run(
+    harness: FaultHarness, proxy: Proxy, arguments: tuple[str, ...]
+) -> dict[Direction, int]:
     """What passes undisturbed, in each direction."""
-    known: dict = vars(harness).setdefault("bytes", {})
+    known: dict[object, dict[Direction, int]] = vars(harness).setdefault("bytes", {})
     key = (proxy, arguments)
     if key not in known:
         harness.edit()
@@ -84,11 +86,11 @@ def bytes_of_a_run(harness: FaultHarness, proxy: Proxy, arguments: tuple[str, ..
 
 def _seconds(harness: FaultHarness, arguments: tuple[str, ...], *, cold: bool) -> float:
     """How long the command takes undisturbed."""
-    known: dict = vars(harness).setdefault("seconds", {})
+    known: dict[object, float] = vars(harness).setdefault("seconds", {})
     key = (arguments, cold)
     if key not in known:
         harness.edit()
-        process = harness.start(*arguments, cold=cold)
+        process = (harness.start_cold if cold else harness.start)(*arguments)
         assert process.wait().exit_code == 0
         known[key] = process.seconds
     return known[key]

@@ -12,6 +12,7 @@ import select
 import signal
 import sys
 import traceback
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +28,9 @@ def main() -> None:
     signal.set_wakeup_fd(waker)
     signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
     requests = os.fdopen(0, "rb", buffering=0)
+    watched: list[FileIO | int] = [requests, ended]
     while True:
-        ready, _, _ = select.select([requests, ended], [], [])
+        ready, _, _ = select.select(watched, [], [])
         if ended in ready:
             os.read(ended, 4096)
             _reap()

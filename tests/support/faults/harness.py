@@ -110,13 +110,17 @@ class FaultHarness:
             f"INSERT INTO {{table}} VALUES ({new})"
         )
 
-    def start(self, *arguments: str, cold: bool = False, **environ: str) -> Process:
+    def start(self, *arguments: str, **environ: str) -> Process:
         """The command, running."""
-        return Process(arguments, self.environ | self.settings | environ, cold=cold)
+        return Process(arguments, self.environ | self.settings | environ)
 
-    def run(self, *arguments: str, cold: bool = False, **environ: str) -> Result:
+    def start_cold(self, *arguments: str) -> Process:
+        """The same in a new Python, which has yet to load what the command needs."""
+        return Process(arguments, self.environ | self.settings, cold=True)
+
+    def run(self, *arguments: str, **environ: str) -> Result:
         """The command, run to its end."""
-        return self.record_output(self.start(*arguments, cold=cold, **environ).wait())
+        return self.record_output(self.start(*arguments, **environ).wait())
 
     def record_output(self, result: Result) -> Result:
         """Keeps what was said: no secret may ever be in it."""
@@ -182,7 +186,7 @@ class Case:
         *,
         exit_codes: Collection[int],
         reason: str | None = None,
-        code: str | Collection[str] | None = None,
+        code: str | Collection[str | None] | None = None,
         says: str = "",
         unheard: bool = False,
         next_run: Sequence[str] = ("run",),
@@ -205,7 +209,11 @@ class Case:
         return committed
 
     def _check_what_it_said(
-        self, result: Result, reason: str | None, code: str | Collection[str] | None, says: str
+        self,
+        result: Result,
+        reason: str | None,
+        code: str | Collection[str | None] | None,
+        says: str,
     ) -> None:
         if result.exit_code < 0:  # Killed: it could say nothing.
             return

@@ -7,7 +7,7 @@ from typing import Any
 
 import psycopg
 
-from support.source_database import COLUMNS, SourceRow, StandinSource
+from support.source_database import COLUMNS, InsertedRow, SourceRow, StandinSource
 from support.target_database import TargetDatabase
 
 _ALL_ROWS = f"SELECT {COLUMNS} FROM {{table}} ORDER BY {COLUMNS}"
@@ -20,7 +20,7 @@ class Observer:
         self._url = url
         self._connection: psycopg.Connection[Any] | None = None
 
-    def run(self, statement: str) -> list[tuple]:
+    def run(self, statement: str) -> list[tuple[Any, ...]]:
         """One statement or several, committed; the rows of the last."""
         for last in (False, True):
             try:
@@ -31,13 +31,13 @@ class Observer:
                     raise
         raise AssertionError
 
-    def _run(self, statement: str) -> list[tuple]:
+    def _run(self, statement: str) -> list[tuple[Any, ...]]:
         if self._connection is None:
             self._connection = psycopg.connect(self._url, autocommit=True)
         cursor = self._connection.execute(statement.encode())
         return cursor.fetchall() if cursor.description else []
 
-    def copy(self, statement: str, rows: Iterable[SourceRow]) -> None:
+    def copy(self, statement: str, rows: Iterable[InsertedRow]) -> None:
         """The rows by one COPY."""
         self.run("SELECT 1")
         assert self._connection
@@ -61,7 +61,7 @@ class ObservedTarget(TargetDatabase):
     def execute(self, statement: str) -> None:
         self.observer.run(statement)
 
-    def query(self, statement: str) -> list[tuple]:
+    def query(self, statement: str) -> list[tuple[Any, ...]]:
         return self.observer.run(statement)
 
     def rows(self) -> list[SourceRow]:
@@ -79,7 +79,7 @@ class ObservedSource(StandinSource):
     def execute(self, statement: str) -> None:
         self.observer.run(statement.format(table=self.table))
 
-    def insert(self, rows: Iterable[SourceRow]) -> None:
+    def insert(self, rows: Iterable[InsertedRow]) -> None:
         self.observer.copy(f"COPY {self.table} ({COLUMNS}) FROM STDIN", rows)
 
     def rows(self) -> list[SourceRow]:

@@ -39,7 +39,7 @@ def postgres(text: str) -> dict[str, str | int]:
 
 
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql"])
-def test_a_uri(scheme: str):
+def test_a_uri(scheme: str) -> None:
     found = parse(f"{scheme}://us%40er:p%2Fw@Host:5433/my%20db?sslmode=require&a=b%26c", name="X")
 
     assert found == Connection(
@@ -53,7 +53,7 @@ def test_a_uri(scheme: str):
     )
 
 
-def test_json():
+def test_json() -> None:
     text = """
         {"conn_type": "oracle", "host": "h", "login": "u", "password": "p", "schema": "s",
          "port": "1522", "description": "of the DBA", "extra": {"thick_mode": true}}
@@ -78,7 +78,7 @@ def test_json():
         oracle_json(extra={"a": {"b": 1}}),
     ],
 )
-def test_every_way_to_write_nested_extras(text: str):
+def test_every_way_to_write_nested_extras(text: str) -> None:
     assert parse(text, name="X").extra == {"a": {"b": 1}}
 
 
@@ -91,11 +91,11 @@ def test_every_way_to_write_nested_extras(text: str):
         ("postgres://u:p@/d", ""),
     ],
 )
-def test_hosts_that_are_no_plain_name(text: str, host: str):
+def test_hosts_that_are_no_plain_name(text: str, host: str) -> None:
     assert parse(text, name="X").host == host
 
 
-def test_white_space_around_a_connection_means_nothing():
+def test_white_space_around_a_connection_means_nothing() -> None:
     assert parse(f"\n  {ORACLE}\n", name="X") == parse(ORACLE, name="X")
 
 
@@ -118,7 +118,7 @@ UNUSABLE = {
 
 
 @pytest.mark.parametrize(("reason", "text"), UNUSABLE.items())
-def test_unusable_text_gets_one_sentence_without_its_secret(reason: str, text: str):
+def test_unusable_text_gets_one_sentence_without_its_secret(reason: str, text: str) -> None:
     with pytest.raises(ConfigurationError, match=r"^The connection X cannot be understood") as e:
         parse(text, name="X")
 
@@ -134,7 +134,7 @@ def assert_hides_secret(error: BaseException) -> None:
 
 
 @given(st.text(max_size=40), st.sampled_from(["", "{", "oracle://", "oracle://u:p@", '{"port":']))
-def test_any_text_is_understood_or_refused(text: str, start: str):
+def test_any_text_is_understood_or_refused(text: str, start: str) -> None:
     try:
         found = parse(start + text, name="X")
     except ConfigurationError:
@@ -142,7 +142,7 @@ def test_any_text_is_understood_or_refused(text: str, start: str):
     assert isinstance(found, Connection)
 
 
-def test_a_connection_shows_no_secret():
+def test_a_connection_shows_no_secret() -> None:
     text = oracle_json(host="h", schema="s", extra={"wallet_password": SECRET})
     connection = parse(text, name="X")
 
@@ -174,11 +174,11 @@ ORACLE_ADDRESS = (
         (f"{ORACLE}/SALES?sid=&dsn=", ORACLE_ADDRESS.format("TCP", 1521, "SERVICE_NAME=SALES")),
     ],
 )
-def test_where_oracle_is(text: str, dsn: str):
+def test_where_oracle_is(text: str, dsn: str) -> None:
     assert oracle(text)["dsn"] == dsn
 
 
-def test_all_that_oracledb_connect_gets():
+def test_all_that_oracledb_connect_gets() -> None:
     text = f"{ORACLE}?dsn=d&expire_time=2&events=false&purity=self&wallet_location=/w&unknown=1"
 
     assert oracle(text) == {
@@ -196,7 +196,7 @@ def test_all_that_oracledb_connect_gets():
     ("extra", "thick_mode"),
     [({}, None), ({"thick_mode": "True"}, True), ({"thick_mode": False}, False)],
 )
-def test_thick_mode(extra: dict[str, Any], thick_mode: bool | None):  # noqa: FBT001
+def test_thick_mode(extra: dict[str, Any], thick_mode: bool | None) -> None:
     folders = {"thick_mode_lib_dir": "/client", "thick_mode_config_dir": "/tns"}
     found = oracle_parameters(parse(oracle_json(host="h", extra=extra | folders), name="X"))
 
@@ -227,7 +227,7 @@ UNUSABLE_FOR_ORACLE = {
 
 
 @pytest.mark.parametrize(("reason", "text"), UNUSABLE_FOR_ORACLE.items())
-def test_what_cannot_be_a_source(reason: str, text: str):
+def test_what_cannot_be_a_source(reason: str, text: str) -> None:
     with pytest.raises(ConfigurationError) as e:
         oracle(text)
 
@@ -235,7 +235,7 @@ def test_what_cannot_be_a_source(reason: str, text: str):
     assert_hides_secret(e.value)
 
 
-def test_all_that_libpq_gets():
+def test_all_that_libpq_gets() -> None:
     text = f"{POSTGRES}:5433/sales?sslmode=verify-full&options=-c+work_mem%3D64MB&cursor=dictcursor"
 
     assert postgres(text) == {
@@ -257,7 +257,7 @@ def test_all_that_libpq_gets():
         ("postgres://loader@/sales?hostaddr=127.0.0.1", {"host", "password", "port"}),
     ],
 )
-def test_what_is_missing_is_left_to_libpq(text: str, absent: set[str]):
+def test_what_is_missing_is_left_to_libpq(text: str, absent: set[str]) -> None:
     names = {"host", "port", "dbname", "user", "password"}
 
     assert names - postgres(text).keys() == absent
@@ -275,7 +275,7 @@ UNUSABLE_FOR_POSTGRES = {
 
 
 @pytest.mark.parametrize(("reason", "text"), UNUSABLE_FOR_POSTGRES.items())
-def test_what_cannot_be_a_target(reason: str, text: str):
+def test_what_cannot_be_a_target(reason: str, text: str) -> None:
     with pytest.raises(ConfigurationError) as e:
         postgres(text)
 
@@ -283,35 +283,35 @@ def test_what_cannot_be_a_target(reason: str, text: str):
     assert_hides_secret(e.value)
 
 
-def test_a_file_wins_over_the_environment(tmp_path: Path):
+def test_a_file_wins_over_the_environment(tmp_path: Path) -> None:
     (tmp_path / "NAME").write_text(f"{POSTGRES}\n")
 
     assert load("NAME", {"NAME": ORACLE}, tmp_path).conn_type == "postgres"
 
 
 @pytest.mark.parametrize("directory", ["empty", "not-there", "a-file"])
-def test_without_a_file_the_environment_counts(tmp_path: Path, directory: str):
+def test_without_a_file_the_environment_counts(tmp_path: Path, directory: str) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "a-file").touch()
 
     assert load("NAME", {"NAME": ORACLE}, tmp_path / directory).conn_type == "oracle"
 
 
-def test_a_connection_that_is_nowhere(tmp_path: Path):
+def test_a_connection_that_is_nowhere(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="The connection NAME is not set") as e:
         load("NAME", {}, tmp_path)
 
     assert str(tmp_path) in str(e.value)
 
 
-def test_a_file_with_an_error_is_named_in_it(tmp_path: Path):
+def test_a_file_with_an_error_is_named_in_it(tmp_path: Path) -> None:
     (tmp_path / "NAME").write_text("")
 
     with pytest.raises(ConfigurationError, match=f"{tmp_path}/NAME cannot be understood: it is em"):
         load("NAME", {"NAME": ORACLE}, tmp_path)
 
 
-def test_a_file_that_is_not_text(tmp_path: Path):
+def test_a_file_that_is_not_text(tmp_path: Path) -> None:
     (tmp_path / "NAME").write_bytes(SECRET.encode() + b"\xff")
 
     with pytest.raises(ConfigurationError, match="cannot be read: it is not UTF-8") as e:
@@ -320,7 +320,7 @@ def test_a_file_that_is_not_text(tmp_path: Path):
     assert_hides_secret(e.value)
 
 
-def test_a_folder_instead_of_a_file(tmp_path: Path):
+def test_a_folder_instead_of_a_file(tmp_path: Path) -> None:
     (tmp_path / "NAME").mkdir()
 
     with pytest.raises(ConfigurationError, match="cannot be read: Is a directory"):
@@ -328,7 +328,7 @@ def test_a_folder_instead_of_a_file(tmp_path: Path):
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
-def test_a_file_that_may_not_be_read(tmp_path: Path):
+def test_a_file_that_may_not_be_read(tmp_path: Path) -> None:
     (tmp_path / "NAME").touch(mode=0o000)
 
     with pytest.raises(ConfigurationError, match="cannot be read: Permission denied"):

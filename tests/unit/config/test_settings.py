@@ -47,7 +47,7 @@ def refused(monkeypatch: pytest.MonkeyPatch, field: str, value: object) -> str:
     return e.value.message
 
 
-def test_the_defaults(monkeypatch: pytest.MonkeyPatch):
+def test_the_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
     found = read(monkeypatch)
 
     assert found["connections_dir"] == Path("/etc/etl-sales-target/connections")
@@ -80,12 +80,14 @@ def test_the_defaults(monkeypatch: pytest.MonkeyPatch):
 )
 def test_a_variable_sets_its_field(
     monkeypatch: pytest.MonkeyPatch, field: str, text: str, value: object
-):
+) -> None:
     assert read(monkeypatch, **{field: text})[field] == value
 
 
 @pytest.mark.parametrize("field", LIMITS)
-def test_numbers_reach_to_their_limits_and_no_further(monkeypatch: pytest.MonkeyPatch, field: str):
+def test_numbers_reach_to_their_limits_and_no_further(
+    monkeypatch: pytest.MonkeyPatch, field: str
+) -> None:
     least, most = LIMITS[field]
 
     assert read(monkeypatch, **{field: least})[field] == least
@@ -96,12 +98,12 @@ def test_numbers_reach_to_their_limits_and_no_further(monkeypatch: pytest.Monkey
 
 @pytest.mark.parametrize("field", LIMITS)
 @pytest.mark.parametrize("text", ["many", "1.5", "1e3", "0x10", " "])
-def test_what_is_no_whole_number(monkeypatch: pytest.MonkeyPatch, field: str, text: str):
+def test_what_is_no_whole_number(monkeypatch: pytest.MonkeyPatch, field: str, text: str) -> None:
     assert "integer" in refused(monkeypatch, field, text)
 
 
 @pytest.mark.parametrize("field", CHOICES)
-def test_choices(monkeypatch: pytest.MonkeyPatch, field: str):
+def test_choices(monkeypatch: pytest.MonkeyPatch, field: str) -> None:
     for choice in CHOICES[field]:
         assert read(monkeypatch, **{field: choice})[field] == choice
     message = refused(monkeypatch, field, "other")
@@ -113,25 +115,27 @@ def test_choices(monkeypatch: pytest.MonkeyPatch, field: str):
 @pytest.mark.parametrize(
     "text", ["sales_target", "a.b.c", "a.", ".b", "a.b;drop", 'a."b"', "1a.b", "a b.c", "a.b@link"]
 )
-def test_a_table_is_a_schema_and_a_name(monkeypatch: pytest.MonkeyPatch, field: str, text: str):
+def test_a_table_is_a_schema_and_a_name(
+    monkeypatch: pytest.MonkeyPatch, field: str, text: str
+) -> None:
     assert "is not SCHEMA.TABLE" in refused(monkeypatch, field, text)
 
 
 @pytest.mark.parametrize(
     "text", ["push:9091", "ftp://push", "http://", "http://push:many", "http://push:0", "//push"]
 )
-def test_what_is_no_pushgateway(monkeypatch: pytest.MonkeyPatch, text: str):
+def test_what_is_no_pushgateway(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     assert "it is no URL such as" in refused(monkeypatch, "pushgateway_url", text)
 
 
 @pytest.mark.parametrize("text", ["http://user:Top-Secret@push", "http://user:Top-Secret@[push"])
 def test_a_password_in_the_pushgateways_url_is_not_repeated(
     monkeypatch: pytest.MonkeyPatch, text: str
-):
+) -> None:
     assert "Top-Secret" not in refused(monkeypatch, "pushgateway_url", text)
 
 
-def test_the_limits_of_every_number_are_tried(monkeypatch: pytest.MonkeyPatch):
+def test_the_limits_of_every_number_are_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     found = read(monkeypatch)
 
     assert LIMITS.keys() == {name for name, value in found.items() if isinstance(value, int)}

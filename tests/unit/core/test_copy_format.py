@@ -13,7 +13,7 @@ batches = st.lists(st.tuples(values, values, values), max_size=20)
 @example([])
 @example([(None, None, None)])
 @example([("1", "2", None), ("3", "4", "5"), (None, "6", "7"), (None, None, "8")])
-def test_a_line_a_row_and_backslash_n_for_null(batch: list[tuple[str | None, ...]]):
+def test_a_line_a_row_and_backslash_n_for_null(batch: list[tuple[str | None, ...]]) -> None:
     lines = ["\t".join("\\N" if value is None else value for value in row) for row in batch]
 
     assert encode(batch) == "".join(f"{line}\n" for line in lines)

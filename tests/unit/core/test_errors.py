@@ -3,7 +3,7 @@
 from etl_sales_target.core.errors import JobError
 
 
-def test_an_error_reads_as_what_happened_and_what_to_do():
+def test_an_error_reads_as_what_happened_and_what_to_do() -> None:
     error = JobError("It broke.", code="ORA-00600", remedy="Mend it.", phase="copy")
 
     assert str(error) == "It broke. Mend it."

@@ -38,17 +38,17 @@ def period(year: str | None, month: str | None) -> Period:
         ),
     ],
 )
-def test_a_period_as_text(year: str | None, month: str | None, text: str):
+def test_a_period_as_text(year: str | None, month: str | None, text: str) -> None:
     assert str(period(year, month)) == text
 
 
 @given(PERIODS, PERIODS)
-def test_a_periods_text_is_its_key(one: Period, other: Period):
+def test_a_periods_text_is_its_key(one: Period, other: Period) -> None:
     assert (str(one) == str(other)) == (one == other)
 
 
 @given(st.lists(PERIODS))
-def test_periods_sort_in_time_with_null_last(periods: list[Period]):
+def test_periods_sort_in_time_with_null_last(periods: list[Period]) -> None:
     ordered = sorted(periods, key=lambda each: each.sort_key)
 
     years = [each.year for each in ordered]
@@ -71,7 +71,7 @@ def test_periods_sort_in_time_with_null_last(periods: list[Period]):
         (None, "1", False),
     ],
 )
-def test_what_is_a_calendar_month(year: str | None, month: str | None, is_one: bool):  # noqa: FBT001
+def test_what_is_a_calendar_month(year: str | None, month: str | None, is_one: bool) -> None:
     assert period(year, month).is_calendar_month is is_one
 
 
@@ -89,9 +89,9 @@ def test_what_is_a_calendar_month(year: str | None, month: str | None, is_one: b
         (None, None, False),
     ],
 )
-def test_months_include_both_ends(year: str | None, month: str | None, inside: bool):  # noqa: FBT001
+def test_months_include_both_ends(year: str | None, month: str | None, inside: bool) -> None:
     assert (period(year, month) in MonthRange((2023, 11), (2024, 2))) is inside
 
 
-def test_a_table_name_as_text():
+def test_a_table_name_as_text() -> None:
     assert str(TableName("mb", "sales_target")) == "mb.sales_target"

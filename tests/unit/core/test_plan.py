@@ -1,6 +1,7 @@
 """The plan: which periods are reloaded, and why."""
 
 from decimal import Decimal
+from typing import TypeVar
 
 import pytest
 from hypothesis import given
@@ -18,6 +19,9 @@ from etl_sales_target.core.plan import (
 )
 from support.builders import DIGEST_VERSION, content, loaded_period, period
 
+Value = TypeVar("Value")
+Sides = tuple[dict[Period, PeriodDigest], dict[Period, int], dict[Period, LoadedPeriod]]
+
 JANUARY = period(2024, 1)
 RUN = LoadRequest(Mode.RUN)
 FULL = LoadRequest(Mode.FULL)
@@ -32,9 +36,15 @@ def plan_of(
     """The plan for one period; None: it is not there."""
     return make_plan(
         request,
-        *({} if each is None else {JANUARY: each} for each in (source, target_rows, loaded)),
+        in_january(source),
+        in_january(target_rows),
+        in_january(loaded),
         DIGEST_VERSION,
     )
+
+
+def in_january(value: Value | None) -> dict[Period, Value]:
+    return {} if value is None else {JANUARY: value}
 
 
 STATES = {
@@ -58,7 +68,7 @@ STATES = {
 
 
 @pytest.mark.parametrize("case", STATES)
-def test_the_state_of_a_period(case: str):
+def test_the_state_of_a_period(case: str) -> None:
     source, target_rows, loaded, state = STATES[case]
     [entry] = plan_of(source, target_rows, loaded).entries
 
@@ -68,14 +78,14 @@ def test_the_state_of_a_period(case: str):
 
 
 @pytest.mark.parametrize("case", STATES)
-def test_a_forced_request_reloads_what_is_equal_as_well(case: str):
+def test_a_forced_request_reloads_what_is_equal_as_well(case: str) -> None:
     source, target_rows, loaded, state = STATES[case]
     [entry] = plan_of(source, target_rows, loaded, FULL).reloads
 
     assert entry.status is (PeriodStatus.FORCED if state is PeriodStatus.UNCHANGED else state)
 
 
-def test_nothing_to_do():
+def test_nothing_to_do() -> None:
     plan = plan_of(content(3), 3, loaded_period(3))
 
     assert plan.reloads == []
@@ -85,11 +95,11 @@ def test_nothing_to_do():
     assert plan.rows_after == 3
 
 
-def test_nothing_anywhere():
+def test_nothing_anywhere() -> None:
     assert make_plan(FULL, {}, {}, {}, DIGEST_VERSION).periods == []
 
 
-def test_a_backfill_sees_its_months_alone():
+def test_a_backfill_sees_its_months_alone() -> None:
     source = {period(2024, month): content(10) for month in (1, 2, 3, None, 13)}
     plan = make_plan(
         LoadRequest(Mode.BACKFILL, months=MonthRange((2024, 2), (2024, 3))),
@@ -104,7 +114,7 @@ def test_a_backfill_sees_its_months_alone():
     assert plan.rows_source == 50
 
 
-def test_the_plan_in_numbers():
+def test_the_plan_in_numbers() -> None:
     source = {period(2024, 1): content(10), period(2024, 2): content(20, "9:9")}
     target_rows = {period(2024, 1): 10, period(2024, 2): 15, period(2023, 12): 7}
     loaded_periods = {period(2024, 1): loaded_period(10), period(2024, 2): loaded_period(15)}
@@ -129,7 +139,7 @@ def test_the_plan_in_numbers():
     assert plan.loaded_rows == {period(2024, 1): 10, period(2024, 2): 15}
 
 
-def test_periods_are_none_where_they_are_all():
+def test_periods_are_none_where_they_are_all() -> None:
     source = {period(2024, 1): content(1), period(None, None): content(2)}
 
     assert make_plan(FULL, source, {}, {}, DIGEST_VERSION).periods is None
@@ -154,7 +164,7 @@ SIDES = st.tuples(
 
 
 @given(SIDES, st.booleans())
-def test_any_plan_makes_the_target_equal_to_the_source(sides, force: bool):  # noqa: FBT001
+def test_any_plan_makes_the_target_equal_to_the_source(sides: Sides, force: bool) -> None:
     source, target_rows, loaded_periods = sides
     plan = make_plan(
         LoadRequest(Mode.FULL if force else Mode.RUN),
@@ -174,7 +184,7 @@ def test_any_plan_makes_the_target_equal_to_the_source(sides, force: bool):  # n
 
 
 @given(SIDES)
-def test_what_is_left_alone_has_a_receipt_for_just_what_is_there(sides):
+def test_what_is_left_alone_has_a_receipt_for_just_what_is_there(sides: Sides) -> None:
     source, target_rows, loaded_periods = sides
     plan = make_plan(RUN, source, target_rows, loaded_periods, DIGEST_VERSION)
 
@@ -186,7 +196,7 @@ def test_what_is_left_alone_has_a_receipt_for_just_what_is_there(sides):
 
 
 @given(SIDES)
-def test_entries_stand_in_time(sides):
+def test_entries_stand_in_time(sides: Sides) -> None:
     plan = make_plan(RUN, *sides, DIGEST_VERSION)
 
     keys = [entry.period.sort_key for entry in plan.entries]

@@ -18,7 +18,8 @@ from etl_sales_target.core.names import TableName
 from etl_sales_target.core.periods import Period
 from support.builders import period
 
-ORACLE, POSTGRES = oracle.dialect(), postgresql.dialect()
+ORACLE: Dialect = oracle.dialect()  # type: ignore[no-untyped-call]
+POSTGRES: Dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
 SALES = statements.describe(TableName("apps", "sales"))
 COLUMNS = "id, product_id, target_month, target_year, target_amount"
 
@@ -33,12 +34,12 @@ BOTH = pytest.mark.parametrize("dialect", [ORACLE, POSTGRES], ids=lambda dialect
 
 
 @BOTH
-def test_all_rows(dialect: Dialect):
+def test_all_rows(dialect: Dialect) -> None:
     assert sql(statements.rows(SALES, None), dialect) == f"SELECT {COLUMNS} FROM apps.sales"
 
 
 @BOTH
-def test_rows_of_some_periods(dialect: Dialect):
+def test_rows_of_some_periods(dialect: Dialect) -> None:
     periods = [period(2024, 1), period(2024, 2), period(2023, 12)]
 
     assert sql(statements.rows(SALES, periods), dialect) == (
@@ -57,12 +58,14 @@ def test_rows_of_some_periods(dialect: Dialect):
         (None, 1, "target_year IS NULL AND target_month IN (1)"),
     ],
 )
-def test_null_periods(dialect: Dialect, year: int | None, month: int | None, condition: str):
+def test_null_periods(
+    dialect: Dialect, year: int | None, month: int | None, condition: str
+) -> None:
     assert sql(statements.in_periods(SALES, [period(year, month)]), dialect) == condition
 
 
 @BOTH
-def test_counts(dialect: Dialect):
+def test_counts(dialect: Dialect) -> None:
     assert sql(statements.counts(SALES), dialect) == (
         "SELECT target_year, target_month, count(*) AS count_1 FROM apps.sales "
         "GROUP BY target_year, target_month"
@@ -78,13 +81,13 @@ CONTROL_TOTALS = (
 
 
 @BOTH
-def test_control_totals(dialect: Dialect):
+def test_control_totals(dialect: Dialect) -> None:
     assert sql(control_totals.statement(SALES, None), dialect) == (
         f"{CONTROL_TOTALS} FROM apps.sales GROUP BY target_year, target_month"
     )
 
 
-def test_the_digest_is_stable():
+def test_the_digest_is_stable() -> None:
     """Another text is another digest_version: every period would be loaded anew on the next run."""
     texts = [
         f"nvl(to_char({column}, 'TM9', 'NLS_NUMERIC_CHARACTERS=''.,'''), '~')"
@@ -100,7 +103,7 @@ def test_the_digest_is_stable():
 
 
 @BOTH
-def test_names_that_need_quotes_get_them(dialect: Dialect):
+def test_names_that_need_quotes_get_them(dialect: Dialect) -> None:
     table = statements.describe(TableName("mb", "order"))
 
     assert 'FROM mb."order"' in sql(statements.counts(table), dialect)
@@ -111,7 +114,9 @@ PERIODS = st.lists(st.builds(Period, NUMBERS, NUMBERS), max_size=6)
 
 
 @given(PERIODS, PERIODS)
-def test_the_condition_holds_for_just_these_periods(rows: list[Period], wanted: list[Period]):
+def test_the_condition_holds_for_just_these_periods(
+    rows: list[Period], wanted: list[Period]
+) -> None:
     """Tried with a real SQL engine, whose NULLs are everybody's."""
     found = by_sqlite(rows, sql(statements.in_periods(SALES, wanted), sqlite.dialect()))
 
@@ -130,14 +135,14 @@ def by_sqlite(rows: Sequence[Period], condition: str) -> list[str]:
 
 
 @BOTH
-def test_repeated_ids(dialect: Dialect):
+def test_repeated_ids(dialect: Dialect) -> None:
     assert sql(statements.repeated_ids(SALES), dialect) == (
         "SELECT count(id) - count(DISTINCT id) AS anon_1 FROM apps.sales"
     )
 
 
 @BOTH
-def test_no_rows_names_every_column_and_reads_nothing(dialect: Dialect):
+def test_no_rows_names_every_column_and_reads_nothing(dialect: Dialect) -> None:
     assert sql(statements.no_rows(SALES), dialect) == (
         f"SELECT {COLUMNS} FROM apps.sales WHERE id IS NULL AND id IS NOT NULL"
     )
@@ -160,18 +165,18 @@ ROW_TOTALS = ControlTotals(
 )  # fmt: skip
 
 
-def test_reading_counts():
+def test_reading_counts() -> None:
     assert statements.read_counts([(*JANUARY, 3), (None, None, 1)]) == {
         period(2024, 1): 3,
         period(None, None): 1,
     }
 
 
-def test_reading_control_totals():
+def test_reading_control_totals() -> None:
     assert control_totals.read([ROW]) == {period(2024, 1): ROW_TOTALS}
 
 
-def test_reading_the_sum_of_nothing_but_null():
+def test_reading_the_sum_of_nothing_but_null() -> None:
     row = (None, None, 1, 1, 1, 0, 0, 0, 6, 30, None, None, None)
     [totals] = control_totals.read([row]).values()
 
@@ -179,7 +184,7 @@ def test_reading_the_sum_of_nothing_but_null():
     assert totals.non_null["target_amount"] == 0
 
 
-def test_reading_digests():
+def test_reading_digests() -> None:
     assert digest.read([(*ROW, Decimal(12), Decimal(34))]) == {
         period(2024, 1): PeriodDigest(ROW_TOTALS, "12:34")
     }

@@ -25,5 +25,5 @@ def address_of(dsn: str) -> OracleAddress:
         ("db.example", ("db.example", 1521, "db.example")),
     ],
 )
-def test_the_address_in_a_connect_string(dsn: str, address: tuple[str, int, str]):
+def test_the_address_in_a_connect_string(dsn: str, address: tuple[str, int, str]) -> None:
     assert address_of(dsn) == OracleAddress(*address)

@@ -18,28 +18,28 @@ def reason_against(client_dir: Path) -> NotFoundError:
     with pytest.raises(NotFoundError) as e:
         validate(client_dir)
     assert e.value.exit_code == 69
-    assert e.value.remedy.endswith(".")
+    assert str(e.value.remedy).endswith(".")
     return e.value
 
 
 @pytest.mark.parametrize("folder", ["missing", "empty"])
-def test_no_library(tmp_path: Path, folder: str):
+def test_no_library(tmp_path: Path, folder: str) -> None:
     (tmp_path / "empty").mkdir()
     error = reason_against(tmp_path / folder)
 
     assert error.message == f"There is no libclntsh.so in {tmp_path / folder}."
-    assert "ETL_ORACLE_MODE=thin" in error.remedy
+    assert "ETL_ORACLE_MODE=thin" in str(error.remedy)
 
 
-def test_a_library_that_is_none(tmp_path: Path):
+def test_a_library_that_is_none(tmp_path: Path) -> None:
     (tmp_path / "libclntsh.so").write_text("a text file")
     error = reason_against(tmp_path)
 
     assert f"{tmp_path}/libclntsh.so cannot be loaded" in error.message
-    assert "architecture" in error.remedy
+    assert "architecture" in str(error.remedy)
 
 
-def test_a_link_to_nothing(tmp_path: Path):
+def test_a_link_to_nothing(tmp_path: Path) -> None:
     (tmp_path / "libclntsh.so").symlink_to("libclntsh.so.23.1")
 
     assert "cannot be read" in reason_against(tmp_path).message
@@ -47,7 +47,7 @@ def test_a_link_to_nothing(tmp_path: Path):
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
 @pytest.mark.parametrize("unreadable", [".", "libclntsh.so"])
-def test_a_library_that_may_not_be_read(tmp_path: Path, unreadable: str):
+def test_a_library_that_may_not_be_read(tmp_path: Path, unreadable: str) -> None:
     client_dir = tmp_path / "client"
     client_dir.mkdir()
     (client_dir / "libclntsh.so").touch()
@@ -78,7 +78,7 @@ needs_a_compiler = pytest.mark.skipif(
 
 
 @needs_a_compiler
-def test_a_library_that_loads(tmp_path: Path):
+def test_a_library_that_loads(tmp_path: Path) -> None:
     library = compile_library(tmp_path, "libclntsh.so.23.1")
 
     assert validate(tmp_path) == library
@@ -89,17 +89,17 @@ def test_a_library_that_loads(tmp_path: Path):
     ("needed", "remedy"),
     [("libaio.so.1", "Install libaio"), ("libnnz.so", "LD_LIBRARY_PATH={}")],
 )
-def test_a_library_whose_neighbour_is_missing(tmp_path: Path, needed: str, remedy: str):
+def test_a_library_whose_neighbour_is_missing(tmp_path: Path, needed: str, remedy: str) -> None:
     neighbour = compile_library(tmp_path, needed)
     compile_library(tmp_path, "libclntsh.so", needed)
     neighbour.unlink()
     error = reason_against(tmp_path)
 
     assert f"{needed}: cannot open shared object file" in error.message
-    assert remedy.format(tmp_path) in error.remedy
+    assert remedy.format(tmp_path) in str(error.remedy)
 
 
-def parameters(thick_mode: bool | None = None, lib_dir: str | None = None) -> OracleParameters:  # noqa: FBT001
+def parameters(thick_mode: bool | None = None, lib_dir: str | None = None) -> OracleParameters:
     return OracleParameters(
         login={},
         thick_mode=thick_mode,
@@ -122,11 +122,11 @@ def parameters(thick_mode: bool | None = None, lib_dir: str | None = None) -> Or
 def test_which_mode(
     tmp_path: Path,
     mode: str,
-    thick_mode: bool | None,  # noqa: FBT001
-    installed: bool,  # noqa: FBT001
-    is_thick: bool,  # noqa: FBT001
+    thick_mode: bool | None,
+    installed: bool,
+    is_thick: bool,
     reason: str,
-):
+) -> None:
     if installed:
         (tmp_path / "libclntsh.so.19.1").touch()
     chosen = choose_mode(mode, tmp_path, parameters(thick_mode))
@@ -136,7 +136,7 @@ def test_which_mode(
     assert chosen.config_dir == "/tns"
 
 
-def test_the_connection_may_name_its_own_folder(tmp_path: Path):
+def test_the_connection_may_name_its_own_folder(tmp_path: Path) -> None:
     (tmp_path / "libclntsh.so").touch()
 
     assert (

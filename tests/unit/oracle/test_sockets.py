@@ -13,9 +13,11 @@ from etl_sales_target.oracle.sockets import Watchdog
 
 ENDS_WITHIN_SECONDS = 5
 
+Pair = tuple[socket.socket, socket.socket]
+
 
 @pytest.fixture
-def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
+def pair() -> Iterator[Pair]:
     """Two ends of a connection: the watched one, and its peer, which says nothing."""
     watched, peer = socket.socketpair()
     with watched, peer:
@@ -34,14 +36,14 @@ def watching(connection: socket.socket, seconds: float) -> Iterator[Watchdog]:
     watchdog.stop()
 
 
-def test_a_wait_that_is_too_long_ends(looks_often: None, pair):
+def test_a_wait_that_is_too_long_ends(looks_often: None, pair: Pair) -> None:
     connection, _ = pair
     connection.settimeout(ENDS_WITHIN_SECONDS)
     with watching(connection, 0.05) as watchdog, watchdog:
         assert connection.recv(1) == b""
 
 
-def test_short_waits_never_add_up(looks_often: None, pair):
+def test_short_waits_never_add_up(looks_often: None, pair: Pair) -> None:
     connection, peer = pair
     with watching(connection, 0.2) as watchdog:
         for _ in range(10):
@@ -51,7 +53,7 @@ def test_short_waits_never_add_up(looks_often: None, pair):
     assert connection.recv(1) == b"x"
 
 
-def test_what_happens_between_two_waits_is_nobodys_wait(looks_often: None, pair):
+def test_what_happens_between_two_waits_is_nobodys_wait(looks_often: None, pair: Pair) -> None:
     connection, peer = pair
     with watching(connection, 0.05) as watchdog:
         with watchdog:
@@ -61,7 +63,7 @@ def test_what_happens_between_two_waits_is_nobodys_wait(looks_often: None, pair)
     assert connection.recv(1) == b"x"
 
 
-def test_a_stopped_watchdog_leaves_no_thread(looks_often: None, pair):
+def test_a_stopped_watchdog_leaves_no_thread(looks_often: None, pair: Pair) -> None:
     before = threading.active_count()
     with watching(pair[0], 60):
         assert threading.active_count() == before + 1

@@ -9,12 +9,13 @@ from hypothesis import strategies as st
 
 from oracle_standin.binds import literal, number_binds, values_by_name
 from oracle_standin.errors import OraError
+from oracle_standin.requests import BindValue
 
 PASSED_OVER = ["'it''s :no'", '"a:no"', "-- :no\n", "/* :no\n */", " a ", " = ", ","]
 
 
 @given(st.lists(st.sampled_from([*PASSED_OVER, " :a ", " :B2 ", " :1 ", ' :"q x" '])))
-def test_binds_are_numbered_in_order_of_occurrence(pieces: list[str]):
+def test_binds_are_numbered_in_order_of_occurrence(pieces: list[str]) -> None:
     sql, names = number_binds("".join(pieces))
     wanted = [piece.strip(' :"') for piece in pieces if piece.startswith(" :")]
     assert [name.strip('"') for name in names] == wanted
@@ -28,12 +29,12 @@ def test_binds_are_numbered_in_order_of_occurrence(pieces: list[str]):
     assert sql == expected
 
 
-def test_values_are_found_under_the_numbered_names():
+def test_values_are_found_under_the_numbered_names() -> None:
     assert values_by_name([Decimal(1), None]) == {"bind_0": Decimal(1), "bind_1": None}
 
 
 @given(st.text(st.characters(exclude_characters="\0", codec="utf-8")))
-def test_a_text_stays_inside_its_literal(text: str):
+def test_a_text_stays_inside_its_literal(text: str) -> None:
     written = literal(text)
     if not text:
         assert written == "NULL"
@@ -64,10 +65,10 @@ def test_a_text_stays_inside_its_literal(text: str):
         ),
     ],
 )
-def test_each_type_has_its_literal(value: object, expected: str):
+def test_each_type_has_its_literal(value: BindValue, expected: str) -> None:
     assert literal(value) == expected
 
 
-def test_a_text_that_postgresql_cannot_hold_is_refused():
+def test_a_text_that_postgresql_cannot_hold_is_refused() -> None:
     with pytest.raises(OraError, match="ORA-01722"):
         literal("a\0b")

@@ -56,7 +56,7 @@ def plain(number: Decimal) -> str:
         ("-" + "9" * 40, "2b" + "02" * 20),
     ],
 )
-def test_number_is_written_as_oracle_dumps_it(text: str, encoded: str):
+def test_number_is_written_as_oracle_dumps_it(text: str, encoded: str) -> None:
     assert encode_number(text).hex() == encoded
 
 
@@ -65,18 +65,18 @@ def test_number_is_written_as_oracle_dumps_it(text: str, encoded: str):
 @example(Decimal("1E-130"))
 @example(Decimal("-9.9999999999999999999999999999999999999E125"))
 @example(Decimal(2**53 + 1))
-def test_number_comes_back_digit_for_digit(number: Decimal):
+def test_number_comes_back_digit_for_digit(number: Decimal) -> None:
     assert decode_number(encode_number(plain(number))) == number
 
 
 @given(st.lists(numbers(), min_size=2, max_size=30, unique=True))
-def test_numbers_sort_as_their_bytes_do(several: list[Decimal]):
+def test_numbers_sort_as_their_bytes_do(several: list[Decimal]) -> None:
     encoded = [encode_number(plain(number)) for number in sorted(several)]
     assert all(one < other for one, other in pairwise(encoded))
 
 
 @given(numbers(), st.integers(0, 3), st.integers(0, 3))
-def test_zeros_around_a_number_change_nothing(number: Decimal, before: int, after: int):
+def test_zeros_around_a_number_change_nothing(number: Decimal, before: int, after: int) -> None:
     text = plain(abs(number))
     padded = "0" * before + (text if "." in text else f"{text}.") + "0" * after
     assert encode_number(padded) == encode_number(text)
@@ -84,36 +84,36 @@ def test_zeros_around_a_number_change_nothing(number: Decimal, before: int, afte
 
 @given(numbers(digits=60))
 @example(Decimal("9" * 45))
-def test_more_digits_than_fit_are_rounded_half_up(number: Decimal):
+def test_more_digits_than_fit_are_rounded_half_up(number: Decimal) -> None:
     rounded = {Context(prec=digits, rounding=ROUND_HALF_UP).plus(number) for digits in (39, 40)}
     assert decode_number(encode_number(plain(number))) in rounded
 
 
 @given(numbers())
-def test_number_is_never_longer_than_21_bytes(number: Decimal):
+def test_number_is_never_longer_than_21_bytes(number: Decimal) -> None:
     encoded = encode_number(plain(number))
     assert 1 <= len(encoded) <= 21
     assert number_clr(plain(number)) == bytes([len(encoded)]) + encoded
 
 
 @pytest.mark.parametrize("text", ["1" + "0" * 126, "-1" + "0" * 200])
-def test_number_that_is_too_large_is_an_overflow(text: str):
+def test_number_that_is_too_large_is_an_overflow(text: str) -> None:
     with pytest.raises(OraError, match="ORA-01426"):
         encode_number(text)
 
 
-def test_number_that_is_too_small_is_zero():
+def test_number_that_is_too_small_is_zero() -> None:
     assert encode_number("0." + "0" * 140 + "1") == b"\x80"
 
 
 @pytest.mark.parametrize("text", ["NaN", "Infinity", "-Infinity"])
-def test_what_oracle_has_no_number_for_is_refused(text: str):
+def test_what_oracle_has_no_number_for_is_refused(text: str) -> None:
     with pytest.raises(OraError, match="ORA-01722"):
         encode_number(text)
 
 
 @given(st.integers(-(2**63) + 1, 2**63 - 1))
-def test_universal_is_the_shortest_form(value: int):
+def test_universal_is_the_shortest_form(value: int) -> None:
     encoded = universal(value)
     assert len(encoded) == 1 + (encoded[0] & 0x7F) <= 9
     assert int.from_bytes(encoded[1:], "big") == abs(value)
@@ -123,22 +123,22 @@ def test_universal_is_the_shortest_form(value: int):
 @pytest.mark.parametrize(
     ("size", "head"), [(1, "01"), (252, "fc"), (253, "fe01fd"), (32767, "fe027fff")]
 )
-def test_clr_is_in_chunks_from_253_bytes(size: int, head: str):
+def test_clr_is_in_chunks_from_253_bytes(size: int, head: str) -> None:
     assert clr(b"x" * size).hex().startswith(head)
 
 
 @pytest.mark.parametrize("empty", [None, b""])
-def test_empty_text_is_null(empty: bytes | None):
+def test_empty_text_is_null(empty: bytes | None) -> None:
     assert clr(empty) == b"\0"
 
 
-def test_sized_writes_the_length_twice():
+def test_sized_writes_the_length_twice() -> None:
     assert sized(b"AUTH") == b"\x01\x04\x04AUTH"
     assert sized(b"") == b"\0"
 
 
 @given(st.datetimes(dt.datetime(1, 1, 1), dt.datetime(9999, 12, 31, 23, 59, 59)))  # noqa: DTZ001
-def test_dates_and_timestamps_come_back(moment: dt.datetime):
+def test_dates_and_timestamps_come_back(moment: dt.datetime) -> None:
     second = moment.replace(microsecond=0)
     assert len(encode_date(moment)) == 7
     assert decode_date(encode_date(moment)) == second
@@ -147,19 +147,19 @@ def test_dates_and_timestamps_come_back(moment: dt.datetime):
     assert encode_timestamp(second) == encode_date(second)
 
 
-def test_date_is_written_as_oracle_dumps_it():
+def test_date_is_written_as_oracle_dumps_it() -> None:
     moment = dt.datetime(2024, 2, 29, 13, 14, 15)  # noqa: DTZ001
     assert list(encode_date(moment)) == [120, 124, 2, 29, 14, 15, 16]
 
 
 @given(st.lists(st.floats(allow_nan=False), min_size=1, max_size=20))
-def test_doubles_come_back_and_sort_as_their_bytes_do(values: list[float]):
+def test_doubles_come_back_and_sort_as_their_bytes_do(values: list[float]) -> None:
     assert [decode_double(encode_double(value)) for value in values] == values
     by_bytes = sorted(values, key=encode_double)
     assert by_bytes == sorted(values)
 
 
-def test_a_double_keeps_every_bit():
+def test_a_double_keeps_every_bit() -> None:
     for bits in ("0000000000000001", "8000000000000000", "7ff0000000000000", "3ff0000000000001"):
         value = struct.unpack(">d", bytes.fromhex(bits))[0]
         assert struct.pack(">d", decode_double(encode_double(value))).hex() == bits

@@ -82,7 +82,9 @@ def cut(payload: bytes, sizes: list[int]) -> bytes:
     st.lists(st.integers(-(2**31), 2**31), max_size=5),
     st.lists(st.integers(1, 300), max_size=12),
 )
-def test_a_request_may_be_cut_anywhere(lengths: list[int], numbers: list[int], sizes: list[int]):
+def test_a_request_may_be_cut_anywhere(
+    lengths: list[int], numbers: list[int], sizes: list[int]
+) -> None:
     texts = [bytes(position % 251 for position in range(length)) for length in lengths]
     payload = b"".join(
         [*map(universal, numbers), *map(clr, texts), *map(sized, texts), b"end\0", b"\xff"]
@@ -100,7 +102,7 @@ def test_a_request_may_be_cut_anywhere(lengths: list[int], numbers: list[int], s
         close(reader)
 
 
-def test_lengths_are_short_until_accept_and_long_after(wire: Wire):
+def test_lengths_are_short_until_accept_and_long_after(wire: Wire) -> None:
     wire.client.sendall(packet(b"first", Packet.CONNECT, wide=False))
     assert wire.server.receive() == (Packet.CONNECT, b"first")
 
@@ -110,7 +112,7 @@ def test_lengths_are_short_until_accept_and_long_after(wire: Wire):
 
 
 @pytest.mark.parametrize("size", [0, 1, 502, 503, 1004, 1005, 5000])
-def test_a_response_is_cut_at_the_sdu_and_marked_at_its_end(wire: Wire, size: int):
+def test_a_response_is_cut_at_the_sdu_and_marked_at_its_end(wire: Wire, size: int) -> None:
     wire.server.wide_lengths = True
     wire.server.sdu = 512
     payload = bytes(position % 251 for position in range(size))
@@ -130,7 +132,7 @@ def test_a_response_is_cut_at_the_sdu_and_marked_at_its_end(wire: Wire, size: in
     assert flags == [0] * (len(flags) - 1) + [END_OF_RESPONSE]
 
 
-def test_a_marker_breaks_the_request():
+def test_a_marker_breaks_the_request() -> None:
     reader = reader_of(data(b"ab") + packet(bytes([1, 0, Marker.INTERRUPT]), Packet.MARKER))
     assert reader.raw(2) == b"ab"
     with pytest.raises(BreakError):
@@ -150,14 +152,14 @@ def test_a_marker_breaks_the_request():
     ],
     ids=["nothing", "end of file", "not data", "no length", "too short a length", "half a packet"],
 )
-def test_a_client_that_goes_or_talks_nonsense_is_disconnected(sent: bytes):
+def test_a_client_that_goes_or_talks_nonsense_is_disconnected(sent: bytes) -> None:
     reader = reader_of(sent)
     with pytest.raises(DisconnectedError):
         reader.u8()
     close(reader)
 
 
-def test_input_is_seen_before_it_is_read(wire: Wire):
+def test_input_is_seen_before_it_is_read(wire: Wire) -> None:
     assert not wire.server.has_input()
     wire.client.sendall(packet(b"x", wide=False) + b"more")
     assert wire.server.has_input(timeout=10)

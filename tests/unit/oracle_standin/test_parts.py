@@ -28,12 +28,12 @@ NUMBER = Column("N", OraType.NUMBER, 22)
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_examples_in_docstrings_hold(name: str):
+def test_examples_in_docstrings_hold(name: str) -> None:
     assert doctest.testmod(importlib.import_module(name)).failed == 0
 
 
 @given(st.text(st.characters(categories=["Lu", "Ll", "Nd"], codec="ascii"), max_size=10))
-def test_a_name_travels_both_ways(name: str):
+def test_a_name_travels_both_ways(name: str) -> None:
     assert swapped(swapped(name)) == name
 
 
@@ -41,7 +41,7 @@ def block(size: int) -> Block:
     return Block(bytes(size), [0, size])
 
 
-def test_the_cache_drops_what_was_not_used_longest():
+def test_the_cache_drops_what_was_not_used_longest() -> None:
     cache = Cache(capacity=3 * block(100).size)
     for key in "abc":
         cache.put(key, [block(100)])
@@ -52,7 +52,7 @@ def test_the_cache_drops_what_was_not_used_longest():
     assert all(cache.get(key) for key in "acd")
 
 
-def test_the_cache_holds_nothing_larger_than_itself():
+def test_the_cache_holds_nothing_larger_than_itself() -> None:
     cache = Cache(capacity=block(100).size)
     cache.put("large", [block(1000)])
     assert cache.get("large") is None
@@ -62,7 +62,9 @@ def test_the_cache_holds_nothing_larger_than_itself():
     st.lists(st.lists(st.sampled_from(["1", "2", None]), min_size=3, max_size=3), max_size=30),
     st.lists(st.integers(1, 7), min_size=30, max_size=30),
 )
-def test_any_sizes_of_fetch_give_the_same_rows(rows: list[list[str | None]], sizes: list[int]):
+def test_any_sizes_of_fetch_give_the_same_rows(
+    rows: list[list[str | None]], sizes: list[int]
+) -> None:
     encoder = RowEncoder([NUMBER] * 3)
     encoded = encoder.encode(rows) if rows else Block(b"", [0])
     result = from_cache([encoded] if rows else [])
@@ -72,7 +74,7 @@ def test_any_sizes_of_fetch_give_the_same_rows(rows: list[list[str | None]], siz
     assert b"".join(data for _, data in taken) == encoded.data
 
 
-def test_a_row_leaves_out_what_the_row_before_had():
+def test_a_row_leaves_out_what_the_row_before_had() -> None:
     one, two = (bytes([2]) + encode_number(n) for n in "12")
     encoder = RowEncoder([NUMBER] * 3, duplicate_columns=True)
 
@@ -87,14 +89,14 @@ def test_a_row_leaves_out_what_the_row_before_had():
     assert second.data == b"\x15\x01\x01\x01\x07" + two  # goes on from the block before
 
 
-def test_a_closed_result_is_a_fetch_out_of_sequence():
+def test_a_closed_result_is_a_fetch_out_of_sequence() -> None:
     result = Result(lambda: None, lambda: None)
     result.close()
     with pytest.raises(OraError, match="ORA-01002"):
         result.take(1)
 
 
-def test_a_fault_is_due_at_execute_or_behind_its_rows_and_as_often_as_it_says():
+def test_a_fault_is_due_at_execute_or_behind_its_rows_and_as_often_as_it_says() -> None:
     faults = Faults()
     faults.ora_error(1555, after_rows=10, on="FROM T", times=2)
     faults.raise_due("select * from t")
@@ -111,7 +113,7 @@ def test_a_fault_is_due_at_execute_or_behind_its_rows_and_as_often_as_it_says():
     assert raised.value.reset
 
 
-def test_faults_can_be_cleared():
+def test_faults_can_be_cleared() -> None:
     faults = Faults()
     faults.delay(execute=1, fetch=2)
     faults.refuse_connections(12518, times=1)
@@ -135,5 +137,5 @@ def test_faults_can_be_cleared():
         (psycopg.errors.DiskFull, 600),
     ],
 )
-def test_postgresqls_errors_have_oracles_codes(error: type[psycopg.Error], code: int):
+def test_postgresqls_errors_have_oracles_codes(error: type[psycopg.Error], code: int) -> None:
     assert from_postgres(error("something")).code == code

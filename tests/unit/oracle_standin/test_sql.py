@@ -48,7 +48,7 @@ def code_of(sql: str) -> int:
         ),
     ],
 )
-def test_queries_are_rendered(sql: str, rendered: str):
+def test_queries_are_rendered(sql: str, rendered: str) -> None:
     assert translated(f"select {sql}").sql.replace("::numeric", "") == f"SELECT {rendered}"
 
 
@@ -60,7 +60,7 @@ def test_queries_are_rendered(sql: str, rendered: str):
         ("insert into t (a) values (1)", 'INSERT INTO "apps"."t" AS "t" ("a") VALUES (1)'),
     ],
 )
-def test_changes_are_rendered(sql: str, rendered: str):
+def test_changes_are_rendered(sql: str, rendered: str) -> None:
     assert translated(sql).sql.replace("::numeric", "") == rendered
 
 
@@ -76,7 +76,7 @@ def test_changes_are_rendered(sql: str, rendered: str):
         ("select a from t union select b from t", "A"),
     ],
 )
-def test_columns_are_named_as_oracle_names_them(sql: str, name: str):
+def test_columns_are_named_as_oracle_names_them(sql: str, name: str) -> None:
     assert translated(sql).column_names == [name]
 
 
@@ -145,7 +145,7 @@ def test_columns_are_named_as_oracle_names_them(sql: str, name: str):
         ("select :missing from dual", 1008),
     ],
 )
-def test_what_is_not_understood_is_refused(sql: str, code: int):
+def test_what_is_not_understood_is_refused(sql: str, code: int) -> None:
     assert code_of(sql) == code
 
 
@@ -154,7 +154,7 @@ _POSTGRESQL_ONLY = ["pg_sleep", "current_setting", "lo_import", "md5", "generate
 
 
 @given(_NAMES.map(lambda name: f"zz_{name}") | st.sampled_from(_POSTGRESQL_ONLY))
-def test_a_function_that_is_not_listed_never_reaches_postgresql(name: str):
+def test_a_function_that_is_not_listed_never_reaches_postgresql(name: str) -> None:
     assert name.upper() not in AGGREGATES
     assert code_of(f"select {name}(a) from t") == 904
 
@@ -171,34 +171,34 @@ _FRAGMENTS = re.findall(
 
 
 @given(st.lists(st.sampled_from(_FRAGMENTS), max_size=14))
-def test_any_text_is_either_understood_or_an_ora_error(fragments: list[str]):
+def test_any_text_is_either_understood_or_an_ora_error(fragments: list[str]) -> None:
     with contextlib.suppress(OraError):
         assert translated("select a from t " + " ".join(fragments).replace("_", " ")).sql
 
 
 @given(st.text(st.characters(exclude_characters="\0", codec="utf-8"), max_size=30))
-def test_a_text_in_sql_is_the_same_text_behind_it(text: str):
+def test_a_text_in_sql_is_the_same_text_behind_it(text: str) -> None:
     quoted = text.replace("'", "''")
     rendered = translated(f"select a from t where a = '{quoted}'").sql
     assert rendered.endswith(f'WHERE ("a" = {literal(text)})')
 
 
 @given(st.text(st.characters(exclude_characters='\0"', codec="utf-8"), min_size=1, max_size=20))
-def test_a_quoted_name_stays_a_name(name: str):
+def test_a_quoted_name_stays_a_name(name: str) -> None:
     relation = Relation("apps", 'x" ; drop table y; --')
     assert str(relation) == '"apps"."x"" ; drop table y; --"'
     rendered = translated(f'select "{name}" from t').sql
     assert rendered.count('"') == 8 or name == "*"
 
 
-def test_the_time_is_one_moment_a_statement_and_never_kept():
+def test_the_time_is_one_moment_a_statement_and_never_kept() -> None:
     translation = translated("select sysdate, sysdate, systimestamp from dual")
     assert not translation.is_stable
     first, second = translation.sql.split("'")[1:4:2]
     assert first == second
 
 
-def test_relations_are_all_that_an_answer_depends_on():
+def test_relations_are_all_that_an_answer_depends_on() -> None:
     sql = "select a from t where exists (select 1 from s.u) union all select b from v, dual"
     assert {str(relation) for relation in translated(sql).relations} == {
         '"apps"."t"',

@@ -38,7 +38,7 @@ def fail(text: str) -> None:
     raise ValueError(text)
 
 
-def test_a_json_line(lines: Callable[[], list[str]]):
+def test_a_json_line(lines: Callable[[], list[str]]) -> None:
     logs.configure("INFO", "json", run_id="r1")
     structlog.get_logger().info("rows_copied", rows=3, where="größer")
     [line] = lines()
@@ -55,7 +55,7 @@ def test_a_json_line(lines: Callable[[], list[str]]):
     assert "größer" in line
 
 
-def test_a_line_of_text(lines: Callable[[], list[str]]):
+def test_a_line_of_text(lines: Callable[[], list[str]]) -> None:
     logs.configure("INFO", "text", run_id="r1")
     structlog.get_logger().warning("retry_scheduled", attempt=2)
     [line] = lines()
@@ -63,14 +63,14 @@ def test_a_line_of_text(lines: Callable[[], list[str]]):
     assert re.search(r"^\d\d:\d\d:\d\d .*warning.*retry_scheduled.*attempt=2 run_id=r1", line)
 
 
-def test_what_is_no_terminal_gets_json(lines: Callable[[], list[str]]):
+def test_what_is_no_terminal_gets_json(lines: Callable[[], list[str]]) -> None:
     logs.configure()
     structlog.get_logger().info("hello")
 
     assert json.loads(lines()[0])["event"] == "hello"
 
 
-def test_each_line_is_one_event_whatever_stands_in_it(lines: Callable[[], list[str]]):
+def test_each_line_is_one_event_whatever_stands_in_it(lines: Callable[[], list[str]]) -> None:
     logs.configure("INFO", "json")
     structlog.get_logger().info("error", text="one\ntwo", nested={"a": [1, "x\ny"]})
 
@@ -86,7 +86,7 @@ def test_each_line_is_one_event_whatever_stands_in_it(lines: Callable[[], list[s
         ("ERROR", ["error"]),
     ],
 )
-def test_the_level(lines: Callable[[], list[str]], level: str, seen: list[str]):
+def test_the_level(lines: Callable[[], list[str]], level: str, seen: list[str]) -> None:
     logs.configure(level, "json")
     for name in ("debug", "info", "warning", "error"):
         getattr(structlog.get_logger(), name)("said")
@@ -95,7 +95,7 @@ def test_the_level(lines: Callable[[], list[str]], level: str, seen: list[str]):
 
 
 @pytest.mark.parametrize("log_format", ["json", "text"])
-def test_secrets_are_cut_out_everywhere(lines: Callable[[], list[str]], log_format: str):
+def test_secrets_are_cut_out_everywhere(lines: Callable[[], list[str]], log_format: str) -> None:
     logs.configure("DEBUG", log_format, context=f"x{SECRET}x")
     logs.register_secrets([SECRET, None, ""])
     try:
@@ -114,7 +114,7 @@ def test_secrets_are_cut_out_everywhere(lines: Callable[[], list[str]], log_form
     assert "password=***;" in text
 
 
-def test_secrets_are_cut_out_of_whatever_is_no_text(lines: Callable[[], list[str]]):
+def test_secrets_are_cut_out_of_whatever_is_no_text(lines: Callable[[], list[str]]) -> None:
     logs.configure("INFO", "json")
     logs.register_secrets([SECRET])
     structlog.get_logger().info("event", error=ValueError(SECRET), rows=3, ratio=0.5, last=None)
@@ -123,7 +123,7 @@ def test_secrets_are_cut_out_of_whatever_is_no_text(lines: Callable[[], list[str
     assert (event["error"], event["rows"], event["ratio"], event["last"]) == ("***", 3, 0.5, None)
 
 
-def test_a_secret_in_a_longer_one_leaves_nothing_of_it(lines: Callable[[], list[str]]):
+def test_a_secret_in_a_longer_one_leaves_nothing_of_it(lines: Callable[[], list[str]]) -> None:
     logs.configure("INFO", "json")
     logs.register_secrets(["pass", "password-1", "word-1"])
     structlog.get_logger().info("event", text="password-1 pass")
@@ -131,7 +131,7 @@ def test_a_secret_in_a_longer_one_leaves_nothing_of_it(lines: Callable[[], list[
     assert json.loads(lines()[0])["text"] == "*** ***"
 
 
-def test_a_stack_trace_stands_in_its_line(lines: Callable[[], list[str]]):
+def test_a_stack_trace_stands_in_its_line(lines: Callable[[], list[str]]) -> None:
     logs.configure("DEBUG", "json")
     try:
         fail("bad")
@@ -142,7 +142,7 @@ def test_a_stack_trace_stands_in_its_line(lines: Callable[[], list[str]]):
     assert "Traceback (most recent call last)" in json.loads(line)["exception"]
 
 
-def test_words_that_are_no_secrets_stay_whole(lines: Callable[[], list[str]]):
+def test_words_that_are_no_secrets_stay_whole(lines: Callable[[], list[str]]) -> None:
     logs.configure("INFO", "json")
     logs.register_secrets(["e", "abc"])
     structlog.get_logger().info("event", text="abcde")
@@ -152,7 +152,7 @@ def test_words_that_are_no_secrets_stay_whole(lines: Callable[[], list[str]]):
 
 def test_lines_of_libraries_do_not_break_the_format(
     monkeypatch: pytest.MonkeyPatch, lines: Callable[[], list[str]]
-):
+) -> None:
     # Without pytest's own handlers, as the job runs.
     with monkeypatch.context() as alone:
         alone.setattr(logging.getLogger(), "handlers", [])

@@ -38,7 +38,7 @@ CASES = {
 
 
 @pytest.mark.parametrize(("said", "files", "limit"), CASES.values(), ids=CASES)
-def test_limit(tmp_path: Path, said: str, files: dict[str, str], limit: int | None):
+def test_limit(tmp_path: Path, said: str, files: dict[str, str], limit: int | None) -> None:
     proc, cgroups = tmp_path / "cgroup", tmp_path / "cgroups"
     proc.write_text(said)
     for name, content in files.items():
@@ -49,11 +49,11 @@ def test_limit(tmp_path: Path, said: str, files: dict[str, str], limit: int | No
     assert memory.limit_bytes(proc, cgroups) == limit
 
 
-def test_no_cgroups_at_all(tmp_path: Path):
+def test_no_cgroups_at_all(tmp_path: Path) -> None:
     assert memory.limit_bytes(tmp_path / "none", tmp_path) is None
 
 
-def test_the_peak_grows_with_what_is_used():
+def test_the_peak_grows_with_what_is_used() -> None:
     before = memory.peak_bytes()
     held = bytearray(before + 8 * MIB)  # Zeroed, so really there.
     held[:: 1 << 12] = b"x" * len(held[:: 1 << 12])
@@ -61,7 +61,7 @@ def test_the_peak_grows_with_what_is_used():
     assert memory.peak_bytes() >= before + 8 * MIB
 
 
-def test_the_peak_is_that_of_this_program_and_not_of_its_parent():
+def test_the_peak_is_that_of_this_program_and_not_of_its_parent() -> None:
     ballast = bytearray(b"x") * (300 * MIB)
     program = "from etl_sales_target.runtime import memory; print(memory.peak_bytes())"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
@@ -70,5 +70,5 @@ def test_the_peak_is_that_of_this_program_and_not_of_its_parent():
     assert 5 * MIB < int(done.stdout) < 100 * MIB
 
 
-def test_without_a_status_file_nothing_is_claimed(tmp_path: Path):
+def test_without_a_status_file_nothing_is_claimed(tmp_path: Path) -> None:
     assert memory.peak_bytes(tmp_path / "none") == 0

@@ -43,7 +43,7 @@ class Work:
                     raise self.error
 
 
-def test_a_temporary_error_is_tried_again_until_it_is_gone():
+def test_a_temporary_error_is_tried_again_until_it_is_gone() -> None:
     work = Work(TemporaryError("busy"), failures=3)
     work.run(120)
 
@@ -53,7 +53,7 @@ def test_a_temporary_error_is_tried_again_until_it_is_gone():
 @pytest.mark.parametrize(
     "error", [*(kind("no") for kind in FINAL), ValueError(), KeyboardInterrupt()], ids=repr
 )
-def test_everything_else_is_final(error: BaseException):
+def test_everything_else_is_final(error: BaseException) -> None:
     work = Work(error, failures=1)
     with pytest.raises(type(error)) as e:
         work.run(120)
@@ -63,7 +63,7 @@ def test_everything_else_is_final(error: BaseException):
 
 
 @given(st.integers(0, 600))
-def test_the_pauses_grow_and_fit_into_the_time(retry_budget_seconds: int):
+def test_the_pauses_grow_and_fit_into_the_time(retry_budget_seconds: int) -> None:
     work = Work(TemporaryError("busy"), failures=1000)
     with pytest.raises(TemporaryError):
         work.run(retry_budget_seconds)
@@ -76,7 +76,7 @@ def test_the_pauses_grow_and_fit_into_the_time(retry_budget_seconds: int):
     assert sum(work.pauses) > retry_budget_seconds - 31
 
 
-def test_with_no_time_there_is_one_attempt():
+def test_with_no_time_there_is_one_attempt() -> None:
     work = Work(TemporaryError("busy"), failures=1000)
     with pytest.raises(TemporaryError):
         work.run(0)
@@ -84,7 +84,7 @@ def test_with_no_time_there_is_one_attempt():
     assert work.attempts == 1
 
 
-def test_the_last_error_comes_out_as_itself():
+def test_the_last_error_comes_out_as_itself() -> None:
     error = TemporaryError("busy", code="ORA-12541")
     with pytest.raises(TemporaryError) as e:
         Work(error, failures=1000).run(2)
@@ -93,7 +93,7 @@ def test_the_last_error_comes_out_as_itself():
     assert not isinstance(e.value.__cause__, tenacity.RetryError)
 
 
-def test_a_pause_is_logged_with_its_reason():
+def test_a_pause_is_logged_with_its_reason() -> None:
     with structlog.testing.capture_logs() as logged:
         Work(TemporaryError("busy", code="ORA-12541", remedy="Wait."), failures=1).run(120)
 

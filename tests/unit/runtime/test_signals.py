@@ -28,7 +28,7 @@ def send(number: signal.Signals) -> None:
 
 
 @pytest.mark.parametrize("number", STOPPING)
-def test_the_signal_becomes_an_error(number: signal.Signals):
+def test_the_signal_becomes_an_error(number: signal.Signals) -> None:
     with pytest.raises(StoppedError, match=f"Stopped by {number.name}; nothing was committed") as e:
         send(number)
 
@@ -36,7 +36,7 @@ def test_the_signal_becomes_an_error(number: signal.Signals):
 
 
 @pytest.mark.parametrize("number", STOPPING)
-def test_a_second_signal_does_not_disturb_the_cleaning_up(number: signal.Signals):
+def test_a_second_signal_does_not_disturb_the_cleaning_up(number: signal.Signals) -> None:
     with pytest.raises(StoppedError):
         send(signal.SIGTERM)
     send(number)
@@ -54,25 +54,25 @@ def hold(
 
 
 @pytest.mark.parametrize("number", STOPPING)
-def test_a_held_block_that_succeeds_was_quicker_than_the_signal(number: signal.Signals):
+def test_a_held_block_that_succeeds_was_quicker_than_the_signal(number: signal.Signals) -> None:
     hold(stopped_by=number)
     send(number)
 
 
 @pytest.mark.parametrize("number", STOPPING)
-def test_a_held_block_that_fails_was_stopped_by_the_signal(number: signal.Signals):
+def test_a_held_block_that_fails_was_stopped_by_the_signal(number: signal.Signals) -> None:
     with pytest.raises(StoppedError, match=number.name):
         hold(then_fail=True, stopped_by=number)
 
 
-def test_a_held_block_that_fails_by_itself_leaves_the_signals_heard():
+def test_a_held_block_that_fails_by_itself_leaves_the_signals_heard() -> None:
     with pytest.raises(KeyError):
         hold(then_fail=True)
     with pytest.raises(StoppedError):
         send(signal.SIGTERM)
 
 
-def test_a_block_may_be_heard_where_signals_are_ignored():
+def test_a_block_may_be_heard_where_signals_are_ignored() -> None:
     signals.ignore()
     with pytest.raises(StoppedError), signals.enabled():
         send(signal.SIGTERM)
@@ -96,7 +96,7 @@ def stop_in_a_callback(number: signal.Signals) -> None:
 @pytest.mark.parametrize("number", STOPPING)
 def test_a_stop_that_python_swallows_comes_again(
     number: signal.Signals, capsys: pytest.CaptureFixture[str]
-):
+) -> None:
     stop_in_a_callback(number)
 
     with pytest.raises(StoppedError, match=number.name):
@@ -104,18 +104,18 @@ def test_a_stop_that_python_swallows_comes_again(
     assert capsys.readouterr().err == ""
 
 
-def test_a_stop_that_comes_again_during_a_commit_is_too_late():
+def test_a_stop_that_comes_again_during_a_commit_is_too_late() -> None:
     stop_in_a_callback(signal.SIGTERM)
     hold(seconds=0.2)
 
 
-def test_a_stop_that_comes_again_during_a_commit_that_fails_counts():
+def test_a_stop_that_comes_again_during_a_commit_that_fails_counts() -> None:
     stop_in_a_callback(signal.SIGTERM)
     with pytest.raises(StoppedError):
         hold(seconds=0.2, then_fail=True)
 
 
-def test_other_errors_that_python_swallows_are_printed(capsys: pytest.CaptureFixture[str]):
+def test_other_errors_that_python_swallows_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
     def fail(_: object) -> None:
         raise KeyError("lost")
 
