@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 _TIMEOUT_SECONDS = 60
@@ -36,15 +37,17 @@ class Job:
 
     environ: dict[str, str]
 
-    def __call__(self, *arguments: str, **environ: str) -> Result:
-        process = self.start(*arguments, **environ)
+    def __call__(self, *arguments: str, through: Sequence[str] = (), **environ: str) -> Result:
+        process = self.start(*arguments, through=through, **environ)
         stdout, stderr = process.communicate(timeout=_TIMEOUT_SECONDS)
         return Result(process.returncode, stdout, stderr)
 
-    def start(self, *arguments: str, **environ: str) -> subprocess.Popen[str]:
-        """The same, but returns at once."""
+    def start(
+        self, *arguments: str, through: Sequence[str] = (), **environ: str
+    ) -> subprocess.Popen[str]:
+        """The same, but returns at once; `through` is a command that becomes this one."""
         return subprocess.Popen(
-            [sys.executable, "-m", "etl_sales_target", *arguments],
+            [*through, sys.executable, "-m", "etl_sales_target", *arguments],
             env=self.environ | environ,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
