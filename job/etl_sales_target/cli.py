@@ -3,6 +3,7 @@
 import faulthandler
 import gc
 import importlib
+import io
 import sys
 from collections.abc import Sequence
 from types import ModuleType
@@ -10,9 +11,9 @@ from types import ModuleType
 import click
 import structlog
 
-from etl_sales_target.core.errors import JobError
+from etl_sales_target.core.errors import Failure, JobError
 from etl_sales_target.reporting.termination import write_termination_message
-from etl_sales_target.runtime import logs, signals
+from etl_sales_target.runtime import logs, signals, streams
 
 log = structlog.get_logger()
 
@@ -72,37 +73,54 @@ def execute(arguments: Sequence[str]) -> int:
     signals.raise_on_stop()
     try:
         with signals.stop_takes_precedence():
-            result = cli.main(list(arguments), prog_name="etl-sales-target", standalone_mode=False)
+            _call(arguments)
+    except click.exceptions.Exit as wanted:
+        return wanted.exit_code
     except click.UsageError as error:
-        error.show()
-        write_termination_message(f"usage: {error.format_message()}")
-        return _USAGE_EXIT_CODE
-    except JobError as error:
+        return _refuse(error)
+    except Failure as error:
+        log.debug("traceback", exc_info=error)
         return _fail(error)
-    except Exception as error:  # noqa: BLE001 - the outermost boundary
+    except Exception as error:
+        # The log may be all that is left of the pod.
+        log.error("traceback", exc_info=error)  # noqa: TRY400 - structlog's
         return _fail(
             JobError(
                 f"{type(error).__name__}: {error}",
-                remedy="This is a bug: report it with the lines that ETL_LOG_LEVEL=DEBUG writes.",
+                remedy="This is a bug: report it with the log, whose `traceback` says where.",
             )
         )
-    # An exit that a command asked for; a command that ended returns None.
-    return result if isinstance(result, int) else 0
+    return 0
 
 
-def _fail(error: JobError) -> int:
+def _call(arguments: Sequence[str]) -> None:
+    # Not click's own main(): it makes an exit code of its own of some of our errors.
+    with cli.make_context("etl-sales-target", list(arguments)) as context:
+        cli.invoke(context)
+
+
+def _refuse(error: click.UsageError) -> int:
+    """Says what is wrong with the command line; returns the exit code."""
+    said = io.StringIO()
+    error.show(said)
+    click.echo(logs.redact(said.getvalue()), err=True, nl=False)
+    write_termination_message(f"usage: {error.format_message()}")
+    return _USAGE_EXIT_CODE
+
+
+def _fail(error: Failure) -> int:
     """Says why, to the log and to the pod's status; returns the exit code."""
     log.error(
         "run_failed", error=error.message, remedy=error.remedy, code=error.code,
         reason=error.reason.value, exit_code=error.exit_code, **error.fields,
     )  # fmt: skip
-    log.debug("traceback", exc_info=sys.exception())
     write_termination_message(f"{error.reason}: {error}")
     return error.exit_code
 
 
 def main() -> None:
     """The console script."""
+    streams.make_unfailing()
     # A crash inside a driver leaves at least the lines that led there.
     faulthandler.enable()
     # Rows form no cycles: the collector would walk each batch in vain, a quarter of a copy's time.

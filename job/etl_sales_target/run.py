@@ -6,7 +6,7 @@ from pathlib import Path
 import structlog
 
 from etl_sales_target.config.settings import Settings
-from etl_sales_target.core.errors import JobError
+from etl_sales_target.core.errors import Failure, JobError
 from etl_sales_target.core.plan import LoadRequest
 from etl_sales_target.core.result import (
     Attempt,
@@ -58,14 +58,14 @@ class Run:
         run = self._identity
         log.info("run_started", mode=run.mode, source=run.source, target=run.target)
         lineage = None
-        failure: Exception | None = None
+        failure: BaseException | None = None
         try:
             services = Services.read(self._settings, run.run_id)
             lineage = services.lineage()
             if lineage:
                 lineage.emit(self._report(Outcome.RUNNING))
             self._load(services)
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is reported, then raised
+        except BaseException as error:  # noqa: BLE001 - whatever it is, it is reported, then raised
             failure = error
         signals.ignore()
         if not self._decisive.ended_at:
@@ -88,9 +88,9 @@ class Run:
             ):
                 with attempt:
                     self._attempt(services, attempt.retry_state.attempt_number)
-        except Exception as error:
+        except BaseException as error:
             self._decisive.end(peak_memory_bytes=memory.peak_bytes())
-            if isinstance(error, JobError):
+            if isinstance(error, Failure):
                 error.fields.setdefault("phase", self._decisive.phase)
             # Only the commit's answer was lost, or a signal came just after it?
             if not self._has_committed(services, error):
@@ -125,7 +125,7 @@ class Run:
         except JobError as error:
             log.warning("pause_not_recorded", error=str(error))
 
-    def _has_committed(self, services: Services, error: Exception) -> bool:
+    def _has_committed(self, services: Services, error: BaseException) -> bool:
         """Records the failure apart from the load, unless the load turns out to have committed."""
         if all(attempt.phase is Phase.CONNECT for attempt in self._attempts):
             return False  # Nothing is on record.
@@ -147,7 +147,7 @@ class Run:
         """The last attempt that came as far as its commit."""
         return next(each for each in reversed(self._attempts) if Phase.COMMIT in each.phase_seconds)
 
-    def _report(self, outcome: Outcome, error: Exception | None = None) -> Report:
+    def _report(self, outcome: Outcome, error: BaseException | None = None) -> Report:
         """The one place that makes a report."""
         return make_report(
             self._identity,
@@ -160,9 +160,9 @@ class Run:
         )
 
 
-def _reported(error: Exception) -> JobError:
+def _reported(error: BaseException) -> Failure:
     """The error without a secret; of one that the job cannot name, its type alone."""
-    if not isinstance(error, JobError):
+    if not isinstance(error, Failure):
         return JobError(type(error).__name__)
     message, remedy = logs.redact(error.message), logs.redact(error.remedy)
     return type(error)(message, code=error.code, remedy=remedy)

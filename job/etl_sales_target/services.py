@@ -60,10 +60,11 @@ class Services:
     oracle: OracleParameters
     postgres: Mapping[str, str | int]
     driver_mode: DriverMode
+    lineage_settings: LineageSettings
 
     @classmethod
     def read(cls, settings: Settings, run_id: str) -> "Services":
-        """Raises ConfigurationError where a connection is missing or cannot be understood."""
+        """Raises ConfigurationError for a connection or a lineage URL that cannot be used."""
         found = [
             airflow_connection.load(name, os.environ, settings.connections_dir)
             for name in (ORACLE_CONNECTION, POSTGRES_CONNECTION)
@@ -78,6 +79,7 @@ class Services:
             driver_mode=client_library.choose_mode(
                 settings.oracle_mode, settings.oracle_client_dir, oracle
             ),
+            lineage_settings=LineageSettings.read(),
         )
 
     def open_oracle(self) -> OracleSession:
@@ -120,7 +122,7 @@ class Services:
 
     def lineage(self) -> "Lineage | None":
         """Where the run's events go; None where no lineage server is set or can be used."""
-        settings = LineageSettings.read()
+        settings = self.lineage_settings
         if not settings.url:
             return None
         try:

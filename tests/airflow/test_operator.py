@@ -212,7 +212,7 @@ def ended(exit_code: int, message: str | None = "ORA-01017: it said why") -> V1P
 
 def permanent_exit_codes() -> set[int]:
     """2 is wrong usage, which no error class stands for."""
-    kinds: list[type[errors.JobError]] = [errors.JobError]
+    kinds: list[type[errors.Failure]] = errors.Failure.__subclasses__()
     for kind in kinds:
         kinds.extend(kind.__subclasses__())
     worth_a_retry = {

@@ -111,6 +111,21 @@ def test_a_stop_during_a_commit_that_fails_is_heard(harness: FaultHarness) -> No
     assert not case.ended(result, exit_codes={143}, reason="stopped")
 
 
+def test_a_stop_during_a_commit_whose_answer_is_lost_is_too_late(harness: FaultHarness) -> None:
+    """The ledger says that it committed, and nothing that comes later says otherwise."""
+    harness.edit()
+    case = harness.case()
+    held = Hold(then=Link.drop)
+    harness.postgres_proxy.answer_of(COMMIT, held, nth=LOADS_COMMIT)
+    process = harness.start("run", ETL_RETRY_BUDGET_SECONDS="60")
+    assert held.reached.wait(30)
+    process.signal(signal.SIGTERM)
+    time.sleep(0.1)
+    held.go_on.set()
+
+    assert case.ended(process.wait(20), exit_codes={0})
+
+
 def test_a_stop_inside_a_library_is_no_other_error(harness: FaultHarness) -> None:
     """The ledger is written in psycopg's pipeline mode, whose end fails when it is broken off."""
     harness.edit()

@@ -1,6 +1,7 @@
 """`check`: a line each for what a run needs, with its remedy; nothing is changed."""
 
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -95,3 +96,17 @@ def test_a_broken_client_library(job: Job, small_source: SourceDatabase, tmp_pat
 
     assert result.exit_code == 69
     assert "cannot be loaded" in result.failure["error"]
+
+
+def test_a_drivers_message_keeps_the_password(job: Job, small_source: SourceDatabase) -> None:
+    """A password that somebody typed as the user, too: PostgreSQL's refusal names the user."""
+    password = "Kestrel-of-the-target"
+    place = urlsplit(job.environ["AIRFLOW_CONN_POSTGRES_CONN_ID"])
+    login = f"{password}:{password}@{place.hostname}:{place.port}"
+    uri = place._replace(netloc=login).geturl()
+
+    result = job("check", AIRFLOW_CONN_POSTGRES_CONN_ID=uri)
+
+    assert verdicts(result)["target connection"][0] == "FAILED"
+    assert 'user "***"' in verdicts(result)["target connection"][1]
+    assert password not in result.stdout + result.stderr

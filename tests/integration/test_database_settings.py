@@ -82,11 +82,12 @@ def test_what_is_written_during_the_digest_is_seen(
     target.execute(f"ALTER ROLE {loader} SET default_transaction_isolation = '{isolation}'")
     small_source.execute("UPDATE {table} SET target_amount = 7 WHERE id = 1")
     strange = "INSERT INTO mb.sales_target VALUES (99, 9, 2, 2024, 9)"
-    written = []
+    written: list[int] = []
 
     def write(_rows: int) -> None:
         if not written:
-            written.append(target.execute(strange))
+            target.execute(strange)
+            written.append(1)
 
     standin.faults.before_fetch(write, on="ora_hash")
 
@@ -348,7 +349,11 @@ def test_a_lost_session_is_ended_whatever_role_it_has_taken(
         f" GRANT CREATE ON DATABASE {database} TO of_{loader};"
         f" ALTER ROLE {loader} SET role = of_{loader}"
     )
-    arguments = conninfo_to_dict(job.environ["AIRFLOW_CONN_POSTGRES_CONN_ID"])
+    arguments = {
+        key: value
+        for key, value in conninfo_to_dict(job.environ["AIRFLOW_CONN_POSTGRES_CONN_ID"]).items()
+        if value is not None
+    }
 
     def open_session() -> PostgresSession:
         return PostgresSession(

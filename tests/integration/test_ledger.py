@@ -3,6 +3,8 @@
 import subprocess
 import threading
 
+import pytest
+
 from oracle_standin import OracleStandin
 from support.command import Job
 from support.source_database import SourceDatabase
@@ -159,3 +161,16 @@ def start_and_wait_for_rows(job: Job, standin: OracleStandin) -> subprocess.Pope
     process = job.start("run", ETL_BATCH_ROWS="5")
     assert reached.wait(30)
     return process
+
+
+@pytest.mark.parametrize("zone", ["Asia/Kathmandu", "America/St_Johns"])
+def test_runs_shows_utc_whatever_the_session_says(
+    job: Job, small_source: SourceDatabase, target: TargetDatabase, zone: str
+) -> None:
+    job("run")
+    [[started]] = target.query(
+        "SELECT to_char(started_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS')"
+        " FROM mb.etl_sales_target_runs"
+    )
+
+    assert started in job("runs", PGTZ=zone, TZ=zone).stdout

@@ -1,13 +1,18 @@
 """What the log says of a run: the document's key points, and never a row's values."""
 
+import json
 import re
+from unittest import mock
 
 import pytest
 
+from etl_sales_target.services import Services
 from oracle_standin import OracleStandin
 from support.command import Job
+from support.inprocess import in_this_process
 from support.source_database import SourceDatabase
 from support.target_database import TargetDatabase
+from support.urls import with_password
 
 # The one amount of the tests' rows that stands nowhere else.
 AMOUNT = "731942.5318"
@@ -55,6 +60,57 @@ def test_debug_adds_the_stack_trace(
     trace = debug.event("traceback")["exception"]
     assert "load.py" in trace
     assert "ORA-01555" in trace
+
+
+@pytest.mark.parametrize("level", ["DEBUG", "INFO", "ERROR"])
+def test_a_bug_says_where_whatever_the_level(
+    job: Job, small_source: SourceDatabase, capsys: pytest.CaptureFixture[str], level: str
+) -> None:
+    password = "Magpie-of-the-target"
+    uri = with_password(small_source.uri, password)
+
+    def fail(*_: object) -> None:
+        raise LookupError(f"nobody foresaw {password}")
+
+    with mock.patch.object(Services, "open_postgres", fail):
+        exit_code = in_this_process(
+            job, "run", ETL_LOG_LEVEL=level, AIRFLOW_CONN_ORACLE_CONN_ID=uri
+        )
+
+    events = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert exit_code == 70
+    traceback, failed = events[-2:]
+    assert (traceback["event"], traceback["level"]) == ("traceback", "error")
+    assert "LookupError: nobody foresaw ***" in traceback["exception"]
+    assert "in _attempt" in traceback["exception"]
+    assert failed["error"] == "LookupError: nobody foresaw ***"
+
+
+@pytest.mark.parametrize(
+    ("broken", "event"),
+    [
+        ("etl_sales_target.reporting.pushgateway.pushadd_to_gateway", "metrics_push_failed"),
+        ("etl_sales_target.reporting.lineage_events.event", "lineage_failed"),
+    ],
+)
+def test_a_bug_in_what_is_delivered_is_a_warning(
+    job: Job,
+    small_source: SourceDatabase,
+    capsys: pytest.CaptureFixture[str],
+    broken: str,
+    event: str,
+) -> None:
+    nowhere = "http://127.0.0.1:1"
+    places = {"ETL_PUSHGATEWAY_URL": nowhere, "OPENLINEAGE_URL": nowhere}
+    with mock.patch(broken, side_effect=LookupError("nobody foresaw it")):
+        exit_code = in_this_process(job, "run", ETL_PUSHGATEWAY_TIMEOUT_SECONDS="1", **places)
+
+    events = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    found = next(each for each in events if each["event"] == event)
+    assert exit_code == 0
+    assert found["level"] == "warning"
+    assert found["error"] == "LookupError: nobody foresaw it"
+    assert "Traceback" in found["exception"]
 
 
 REFUSALS = {

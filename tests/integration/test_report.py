@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,7 +12,6 @@ from unittest import mock
 import jsonschema
 import pytest
 
-from etl_sales_target import cli
 from etl_sales_target.core import errors
 from etl_sales_target.postgres.session import PostgresSession
 from etl_sales_target.reporting import deliver, termination
@@ -22,7 +20,7 @@ from oracle_standin import OracleStandin
 from support import cgroups
 from support.command import Job
 from support.documents import REPORT_SCHEMA
-from support.inprocess import signals_as_they_are
+from support.inprocess import in_this_process
 from support.source_database import SourceDatabase
 from support.target_database import TargetDatabase
 from support.urls import with_password
@@ -43,12 +41,6 @@ def validated(text: str) -> dict[str, Any]:
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     return tmp_path / "report.json"
-
-
-def in_this_process(job: Job, *arguments: str, **environ: str) -> int:
-    """The command in the test's own process, where a path that Kubernetes fixes can be another."""
-    with mock.patch.dict(os.environ, job.environ | environ), signals_as_they_are():
-        return cli.execute(arguments)
 
 
 def test_of_a_run(job: Job, small_source: SourceDatabase, file: Path) -> None:
@@ -215,6 +207,16 @@ def test_a_file_that_cannot_be_is_known_before_the_run(
     assert result.exit_code == 2
     assert said in result.stderr
     assert "run_started" not in result.stderr
+
+
+def test_a_device_may_take_the_report(job: Job, small_source: SourceDatabase) -> None:
+    result = job("run", "--report", "/dev/stdout")
+
+    assert result.exit_code == 0, result.stderr
+    assert validated(result.stdout)["outcome"] == "succeeded"
+    full = job("run", "--report", "/dev/full")
+    assert full.exit_code == 0, full.stderr
+    assert full.event("report_not_written")["error"] == "No space left on device"
 
 
 def test_a_file_that_cannot_be_written_any_more_is_a_warning(

@@ -3,7 +3,8 @@
 import json
 import subprocess
 import sys
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 _TIMEOUT_SECONDS = 60
@@ -39,6 +40,11 @@ class Job:
     """The command `etl-sales-target` with an environment. Calling it runs it to its end."""
 
     environ: dict[str, str]
+    prefix: Sequence[str] = field(default=(), kw_only=True)
+
+    def through(self, *command: str) -> "Job":
+        """The same job, run by a command that then becomes it."""
+        return replace(self, prefix=command)
 
     def __call__(self, *arguments: str, **environ: str) -> Result:
         process = self.start(*arguments, **environ)
@@ -48,7 +54,7 @@ class Job:
     def start(self, *arguments: str, **environ: str) -> subprocess.Popen[str]:
         """The same, but returns at once."""
         return subprocess.Popen(
-            [sys.executable, "-m", "etl_sales_target", *arguments],
+            [*self.prefix, sys.executable, "-m", "etl_sales_target", *arguments],
             env=self.environ | environ,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -4,14 +4,14 @@ import importlib
 import pkgutil
 
 import etl_sales_target
-from etl_sales_target.core.errors import JobError
+from etl_sales_target.core.errors import Failure
 
 
-def error_kinds() -> list[type[JobError]]:
-    """JobError and all classes below it, in whichever module of the job they are."""
+def error_kinds() -> list[type[Failure]]:
+    """All classes below Failure, in whichever module of the job they are."""
     for module in pkgutil.walk_packages(etl_sales_target.__path__, "etl_sales_target."):
         importlib.import_module(module.name)
-    kinds: list[type[JobError]] = [JobError]
+    kinds: list[type[Failure]] = Failure.__subclasses__()
     for kind in kinds:
         kinds.extend(kind.__subclasses__())
     return kinds

@@ -1,4 +1,4 @@
-"""The job's load in the test's own process: thousands of loads, without a start-up for each."""
+"""The job in the test's own process: thousands of loads, without a start-up for each."""
 
 import os
 import signal
@@ -7,11 +7,13 @@ from contextlib import contextmanager
 from itertools import count
 from unittest import mock
 
+from etl_sales_target import cli
 from etl_sales_target.config.settings import Settings
 from etl_sales_target.core.plan import LoadRequest, Mode
 from etl_sales_target.core.result import Report
 from etl_sales_target.run import Run
 from etl_sales_target.runtime import logs
+from support.command import Job
 
 _numbers = count(1)
 
@@ -22,6 +24,12 @@ def load(environ: Mapping[str, str], *, full: bool = False) -> Report:
         logs.configure("ERROR")
         request = LoadRequest(Mode.FULL if full else Mode.RUN, allow_shrink=True)
         return Run(Settings.read(), f"test-{next(_numbers)}", request).execute()
+
+
+def in_this_process(job: Job, *arguments: str, **environ: str) -> int:
+    """The command in the test's own process, where a part of it can be another."""
+    with mock.patch.dict(os.environ, job.environ | environ), signals_as_they_are():
+        return cli.execute(arguments)
 
 
 @contextmanager

@@ -7,12 +7,13 @@ import click
 
 from etl_sales_target import services
 from etl_sales_target.config.settings import Settings
-from etl_sales_target.core.errors import JobError, StoppedError
+from etl_sales_target.core.errors import JobError
 from etl_sales_target.oracle.session import initialise_driver
 from etl_sales_target.oracle.source import Source
 from etl_sales_target.postgres.ledger import Ledger
 from etl_sales_target.postgres.session import PostgresSession
 from etl_sales_target.postgres.target import Target
+from etl_sales_target.runtime import logs
 from etl_sales_target.services import Services, pushgateway
 
 
@@ -33,7 +34,7 @@ def check() -> None:
     """Check everything that a run needs: one line per check, with a suggested fix."""
     failures = []
     for result in run_checks(Services.read(*services.begin())):
-        click.echo(result)
+        click.echo(logs.redact(result))
         if result.error:
             failures.append(result.error)
     if failures:
@@ -53,8 +54,6 @@ def run_checks(services: Services) -> Iterator[CheckResult]:
 def _source_checks(services: Services) -> Iterator[CheckResult]:
     try:
         session = services.open_oracle()
-    except StoppedError:
-        raise
     except JobError as error:
         yield CheckResult("source connection", str(error), error)
         return
@@ -73,8 +72,6 @@ def _check_columns(source: Source) -> str:
 def _target_checks(services: Services) -> Iterator[CheckResult]:
     try:
         session = services.open_postgres()
-    except StoppedError:
-        raise
     except JobError as error:
         yield CheckResult("target connection", str(error), error)
         return
@@ -113,7 +110,5 @@ def _check_pushgateway(settings: Settings) -> str:
 def _try(name: str, attempt: Callable[[], str]) -> CheckResult:
     try:
         return CheckResult(name, attempt())
-    except StoppedError:
-        raise
     except JobError as error:
         return CheckResult(name, str(error), error)

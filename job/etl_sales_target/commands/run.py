@@ -9,6 +9,7 @@ from etl_sales_target import load, services
 from etl_sales_target.core import guards
 from etl_sales_target.core.plan import LoadRequest, Mode
 from etl_sales_target.reporting import render
+from etl_sales_target.reporting.deliver import STDOUT
 from etl_sales_target.run import Run
 from etl_sales_target.services import Services
 
@@ -27,7 +28,8 @@ class ReportFile(click.Path):
     ) -> Path:
         """Fails with a usage error where it cannot."""
         file = Path(str(super().convert(value, param, ctx)))
-        if not os.access(file.parent, os.W_OK):
+        # click has looked at a file that exists; a new one needs a folder.
+        if file != STDOUT and not os.path.exists(file) and not os.access(file.parent, os.W_OK):  # noqa: PTH110
             self.fail(f"The folder {file.parent} cannot be written.", param, ctx)
         return file
 

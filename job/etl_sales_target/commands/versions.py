@@ -7,6 +7,7 @@ from etl_sales_target import __version__
 from etl_sales_target.config.settings import Settings
 from etl_sales_target.core.errors import JobError
 from etl_sales_target.oracle import client_library
+from etl_sales_target.runtime import logs
 
 
 def lines() -> Iterator[str]:
@@ -23,5 +24,5 @@ def _client_library() -> str:
             return f"none in {client_dir}, thin mode"
         library = client_library.validate(client_dir)
     except JobError as error:
-        return str(error)
+        return str(logs.redact(error))
     return f"{client_library.version(library)} at {library}"

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from etl_sales_target.config.encoding import as_utf8
 from etl_sales_target.core.errors import ConfigurationError
 
 
@@ -15,7 +16,7 @@ def find(name: str, environ: Mapping[str, str], directory: Path) -> tuple[str, s
     text = _read_file(file)
     if text is not None:
         return text, str(file)
-    return (environ[name], name) if name in environ else None
+    return (_read_variable(name, environ), name) if name in environ else None
 
 
 def read_secret(name: str, environ: Mapping[str, str], directory: Path) -> str | None:
@@ -25,6 +26,15 @@ def read_secret(name: str, environ: Mapping[str, str], directory: Path) -> str |
     """
     found = find(name, environ, directory)
     return (found[0].strip() or None) if found else None
+
+
+def _read_variable(name: str, environ: Mapping[str, str]) -> str:
+    try:
+        return as_utf8(environ[name])
+    except UnicodeError:
+        pass
+    # Raised here and not above, as below.
+    raise ConfigurationError(f"The variable {name} cannot be read.", remedy="It must be UTF-8.")
 
 
 def _read_file(path: Path) -> str | None:

@@ -2,12 +2,16 @@
 
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from ipaddress import IPv6Address
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from environs import Env, EnvError, ValidationError, validate
 
+from etl_sales_target.config.encoding import as_utf8
 from etl_sales_target.core.definitions import TableDefinition
 from etl_sales_target.core.errors import ConfigurationError
 from etl_sales_target.core.names import TableName
@@ -22,12 +26,15 @@ OPENLINEAGE_API_KEY = "OPENLINEAGE_API_KEY"
 _IDENTIFIER = r"[A-Za-z_][A-Za-z0-9_$#]*"
 # PostgreSQL cuts names at 63 bytes, without an error; the names of further tables add to this one.
 _TARGET_NAME_BYTES = 55
+# What HTTP sends as it is; DNS takes no longer names.
+_PATH = re.compile(r"[!-~]*")
+_HOST = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,252}")
 _TABLE_NAME = re.compile(rf"({_IDENTIFIER})\.({_IDENTIFIER})")
 
 
 @dataclass(frozen=True)
 class LineageSettings:
-    """OpenLineage's own variables: `url` is `OPENLINEAGE_URL`."""
+    """OpenLineage's own variables: `url` is `OPENLINEAGE_URL`. Empty ones are not set."""
 
     url: str | None
     endpoint: str | None
@@ -36,14 +43,18 @@ class LineageSettings:
 
     @classmethod
     def read(cls) -> "LineageSettings":
-        """Those in this process's environment; empty ones are not set."""
-        env = Env(prefix="OPENLINEAGE_")
-        return cls(
-            url=env.str("URL", "") or None,
-            endpoint=env.str("ENDPOINT", "") or None,
-            namespace=env.str("NAMESPACE", "") or "default",
-            parent_id=env.str("PARENT_ID", "") or None,
-        )
+        """Those in this process's environment.
+
+        Raises ConfigurationError where the URL cannot be used.
+        """
+        env = _environment("OPENLINEAGE_")
+        with _named(remedy="See docs/lineage.md."):
+            return cls(
+                url=env.url_of_server("URL", None, login_belongs_in=OPENLINEAGE_API_KEY),
+                endpoint=env.utf8("ENDPOINT", "") or None,
+                namespace=env.utf8("NAMESPACE", "") or "default",
+                parent_id=env.utf8("PARENT_ID", "") or None,
+            )
 
 
 @dataclass(frozen=True)
@@ -80,12 +91,9 @@ class Settings:
 
         Raises ConfigurationError, naming the variable, for a value that cannot be used.
         """
-        env = Env(prefix="ETL_")
-        env.add_parser("table", _table_name)
-        env.add_parser("target_table", _target_table_name)
-        env.add_parser("url_of_server", _url_of_server)
+        env = _environment("ETL_")
         seconds = {"validate": validate.Range(min=1, max=86_400)}
-        try:
+        with _named(remedy="The README's table of settings says what each accepts."):
             return cls(
                 connections_dir=env.path(
                     "CONNECTIONS_DIR", Path("/etc/etl-sales-target/connections")
@@ -108,9 +116,15 @@ class Settings:
                 max_shrink_percent=env.int(
                     "MAX_SHRINK_PERCENT", 50, validate=validate.Range(min=0, max=100)
                 ),
-                triggered_by=env.str("TRIGGERED_BY", os.uname().nodename),
-                pushgateway_url=env.url_of_server("PUSHGATEWAY_URL", None),
-                pushgateway_user=env.str("PUSHGATEWAY_USER", "") or None,
+                triggered_by=env.utf8("TRIGGERED_BY", os.uname().nodename),
+                pushgateway_url=_without_slash(
+                    env.url_of_server(
+                        "PUSHGATEWAY_URL",
+                        None,
+                        login_belongs_in=f"ETL_PUSHGATEWAY_USER and {PUSHGATEWAY_PASSWORD}",
+                    )
+                ),
+                pushgateway_user=env.utf8("PUSHGATEWAY_USER", "") or None,
                 pushgateway_ca_file=_path(env.str("PUSHGATEWAY_CA_FILE", "")),
                 pushgateway_timeout_seconds=env.int("PUSHGATEWAY_TIMEOUT_SECONDS", 10, **seconds),
                 log_level=env.str(
@@ -120,11 +134,26 @@ class Settings:
                 ),
                 log_format=env.str("LOG_FORMAT", None, validate=_json_or_text),
             )
-        except EnvError as error:
-            raise ConfigurationError(
-                f"A setting cannot be used: {_sentence(error)}",
-                remedy="The README's table of settings says what each accepts.",
-            ) from error
+
+
+def _environment(prefix: str) -> Env:
+    env = Env(prefix=prefix)
+    env.add_parser("table", _table_name)
+    env.add_parser("target_table", _target_table_name)
+    env.add_parser("url_of_server", _url_of_server)
+    env.add_parser("utf8", _utf8)
+    return env
+
+
+@contextmanager
+def _named(*, remedy: str) -> Iterator[None]:
+    """An error of the environment as ours."""
+    try:
+        yield
+    except EnvError as error:
+        raise ConfigurationError(
+            f"A setting cannot be used: {_sentence(error)}", remedy=remedy
+        ) from error
 
 
 def _table_name(text: str) -> TableName:
@@ -142,26 +171,56 @@ def _target_table_name(text: str) -> TableName:
     return name
 
 
+def _utf8(text: str) -> str:
+    try:
+        return as_utf8(text)
+    except UnicodeError:
+        raise EnvError("it is not UTF-8") from None
+
+
 def _path(text: str) -> Path | None:
     return Path(text) if text else None
 
 
-def _url_of_server(text: str) -> str | None:
+def _url_of_server(text: str | None, *, login_belongs_in: str) -> str | None:
     """Its value may hold a password, so the error does not repeat it."""
     if not text:
         return None
+    text = _utf8(text)
+    if "@" in text:
+        raise EnvError(f"a URL here holds no login: use {login_belongs_in}")
+    url = _usable_url(text)
+    if url is None:
+        raise EnvError("it is no URL such as http://server:9091")
+    return url
+
+
+def _usable_url(text: str) -> str | None:
+    """The URL with its host as DNS knows it; None where it could not be asked for."""
     try:
         url = urlsplit(text)
-        usable = url.scheme in {"http", "https"} and url.hostname and url.port != 0
+        host, port = _host(url.hostname or ""), url.port
     except ValueError:
-        usable = False
-    if not usable:
-        raise EnvError("it is no URL such as http://pushgateway:9091")
-    if "@" in url.netloc:
-        raise EnvError(
-            "a URL here holds no password: use ETL_PUSHGATEWAY_USER and ETL_PUSHGATEWAY_PASSWORD"
-        )
-    return text.rstrip("/")
+        return None
+    if url.scheme not in {"http", "https"} or port == 0 or not _PATH.fullmatch(url.path):
+        return None
+    if url.query or url.fragment:
+        return None
+    return url._replace(netloc=host if port is None else f"{host}:{port}").geturl()
+
+
+def _host(name: str) -> str:
+    """Raises ValueError where it is neither a name nor an address."""
+    if ":" in name:
+        return f"[{IPv6Address(name)}]"
+    host = name.encode("idna").decode()
+    if not _HOST.fullmatch(host):
+        raise ValueError
+    return host
+
+
+def _without_slash(url: str | None) -> str | None:
+    return url.rstrip("/") if url else None
 
 
 def _json_or_text(value: str | None) -> None:

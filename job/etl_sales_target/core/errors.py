@@ -1,14 +1,15 @@
 """What can go wrong, and the exit code of each kind (the numbers are those of sysexits.h).
 
-JobError                70  a bug; the base of all
-├── DataError           65  reconciliation, guard, refused rows; nothing was committed
-├── NotFoundError       69  something needed is not there: table, column, client library
-├── TargetRefusedError  69  a load would harm something in the target
-├── TemporaryError      75  try again: network, busy, locked
-│   └── LockedError     75  another run is loading
-├── NotAllowedError     77  login or grant
-├── ConfigurationError  78  a setting or a connection cannot be used
-└── StoppedError       143  SIGTERM or SIGINT
+Failure
+├── JobError                70  a bug; the base of all that is an Exception
+│   ├── DataError           65  reconciliation, guard, refused rows; nothing was committed
+│   ├── NotFoundError       69  something needed is not there: table, column, client library
+│   ├── TargetRefusedError  69  a load would harm something in the target
+│   ├── TemporaryError      75  try again: network, busy, locked
+│   │   └── LockedError     75  another run is loading
+│   ├── NotAllowedError     77  login or grant
+│   └── ConfigurationError  78  a setting or a connection cannot be used
+└── StoppedError           143  SIGTERM or SIGINT; no Exception, so that none swallows it
 """
 
 from enum import StrEnum
@@ -31,15 +32,15 @@ class Reason(StrEnum):
     TEMPORARY = "temporary"
 
 
-class JobError(Exception):
-    """A failure that the job can name.
+class Failure(BaseException):
+    """What a command can fail by and name; each is a JobError or the StoppedError.
 
     `code` is the ORA-, DPY-, DPI- code or SQLSTATE where a database said one, `remedy` tells the
     reader what to do, `fields` go to the log as they are. None of them ever holds a secret.
     """
 
-    exit_code = 70
-    reason = Reason.BUG
+    exit_code: int
+    reason: Reason
 
     def __init__(
         self, message: str, *, code: str | None = None, remedy: str | None = None, **fields: Any
@@ -52,6 +53,13 @@ class JobError(Exception):
 
     def __str__(self) -> str:
         return f"{self.message} {self.remedy}" if self.remedy else self.message
+
+
+class JobError(Failure, Exception):
+    """A failure of the job, of a database or of what is between them."""
+
+    exit_code = 70
+    reason = Reason.BUG
 
 
 class DataError(JobError):
@@ -102,8 +110,11 @@ class ConfigurationError(JobError):
     reason = Reason.CONFIGURATION
 
 
-class StoppedError(JobError):
-    """Somebody asked the process to stop."""
+class StoppedError(Failure):
+    """Somebody asked the process to stop.
+
+    Like KeyboardInterrupt no Exception: it passes every `except Exception`, ours and a library's.
+    """
 
     exit_code = 143
     reason = Reason.STOPPED

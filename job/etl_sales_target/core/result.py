@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Any
 
 from etl_sales_target import __version__
-from etl_sales_target.core.errors import JobError
+from etl_sales_target.core.errors import Failure
 from etl_sales_target.core.plan import Mode, Plan
 
 # Enough to see what happened, little enough for XCom and a log line.
@@ -166,7 +166,7 @@ def make_report(
     now: datetime.datetime,
     retries: int,
     memory_limit_bytes: int | None,
-    error: JobError | None = None,
+    error: Failure | None = None,
 ) -> Report:
     """The report of a run that this attempt decided, and that failed by `error`."""
     plan = attempt.plan

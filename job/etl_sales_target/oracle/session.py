@@ -4,9 +4,7 @@ Only this package imports oracledb.
 """
 
 import contextlib
-import threading
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, wait
 from typing import Any, ParamSpec, Self, TypeVar
 
 import oracledb
@@ -22,6 +20,8 @@ from etl_sales_target.oracle import client_library, sockets
 from etl_sales_target.oracle.client_library import DriverMode
 from etl_sales_target.oracle.errors import translated
 from etl_sales_target.oracle.parameters import OracleParameters
+from etl_sales_target.runtime import deadline
+from etl_sales_target.runtime.deadline import DeadlineError
 
 log = structlog.get_logger()
 
@@ -209,27 +209,18 @@ def _connect(
 
 
 def _log_in(arguments: Mapping[str, Any], timeout_seconds: int) -> oracledb.Connection:
-    """In a thread of its own, so that it can be given up.
+    """With a deadline: the driver's own do not cover a listener that accepts and never answers.
 
-    The driver's own timeouts do not cover a listener that accepts and never answers, and a signal
-    that is raised inside the driver is taken there for a failure of the network.
+    A signal, too, is heard at once; raised inside the driver, it would seem a network's failure.
     """
-    login: Future[oracledb.Connection] = Future()
-
-    def log_in() -> None:
-        try:
-            login.set_result(oracledb.connect(**arguments))
-        except BaseException as error:  # noqa: BLE001 - it is raised where it is waited for
-            login.set_exception(error)
-
-    threading.Thread(target=log_in, daemon=True).start()
-    if not wait([login], timeout_seconds).done:
+    try:
+        return deadline.call(lambda: oracledb.connect(**arguments), seconds=timeout_seconds)
+    except DeadlineError as error:
         raise TemporaryError(
             f"Oracle: could not connect to the source: no answer to the login within "
             f"{timeout_seconds} s (ETL_CALL_TIMEOUT_SECONDS).",
             remedy=NETWORK.remedy,
-        )
-    return login.result()
+        ) from error
 
 
 def _numbers_as_text(cursor: oracledb.Cursor, metadata: oracledb.FetchInfo) -> oracledb.Var | None:

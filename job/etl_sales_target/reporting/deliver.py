@@ -4,6 +4,7 @@ Nothing here changes how the run ended: what cannot be delivered is a warning in
 """
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -33,13 +34,13 @@ def write(report: Report, file: Path | None) -> None:
         sys.stdout.write(f"{text}\n")
     elif file:
         _write(file, f"{text}\n")
-    if _XCOM_FOLDER.is_dir():
+    if os.path.isdir(_XCOM_FOLDER):  # noqa: PTH112 - where Path would raise PermissionError
         _write(_XCOM_FOLDER / _XCOM_FILE, text)
 
 
 def _write(file: Path, text: str) -> None:
     try:
-        file.write_text(text, encoding="utf-8")
+        file.write_text(text, encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         log.warning("report_not_written", file=str(file), error=str(error.strerror))
 
@@ -55,3 +56,6 @@ def push(report: Report, find_pushgateway: Callable[[], "Pushgateway | None"]) -
         log.warning(
             "metrics_push_failed", error=error.message, code=error.code, remedy=error.remedy
         )
+    except Exception as error:
+        text = f"{type(error).__name__}: {error}"
+        log.warning("metrics_push_failed", error=text, exc_info=error)

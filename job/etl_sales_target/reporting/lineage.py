@@ -10,15 +10,18 @@ import structlog
 from openlineage.client import OpenLineageClient
 from openlineage.client.transport.http import HttpConfig, HttpTransport
 
-from etl_sales_target.core.errors import StoppedError
 from etl_sales_target.core.result import Report
 from etl_sales_target.reporting import lineage_events
 from etl_sales_target.reporting.lineage_events import Datasets
+from etl_sales_target.runtime import deadline
+from etl_sales_target.runtime.deadline import DeadlineError
 
 log = structlog.get_logger()
 
-# A server that hangs holds a run up for twice this at its start, and again at its end.
 _TRANSPORT = {"timeout": 5, "retry": {"total": 1}}
+# So long a server that hangs holds a run up at its start, and again at its end. The transport's own
+# timeout begins anew with each byte.
+_LONGEST_SECONDS = 10
 
 
 class Lineage:
@@ -54,13 +57,15 @@ class Lineage:
         client = self._client
         if client is None:
             return
-        _try(
-            lambda: client.emit(
+
+        def send() -> None:
+            client.emit(
                 lineage_events.event(
                     report, self._datasets, namespace=self._namespace, parent=self._parent
                 )
             )
-        )
+
+        _try(lambda: deadline.call(send, seconds=_LONGEST_SECONDS))
 
     def _connect(self, config: dict[str, object]) -> None:
         self._client = OpenLineageClient(transport=HttpTransport(HttpConfig.from_dict(config)))
@@ -69,8 +74,10 @@ class Lineage:
 def _try(attempt: Callable[[], None]) -> None:
     try:
         attempt()
-    except StoppedError:
-        raise
-    except Exception as error:  # noqa: BLE001 - whatever a transport raises
-        remedy = "See OPENLINEAGE_URL and OPENLINEAGE_API_KEY."
-        log.warning("lineage_failed", error=str(error), remedy=remedy)
+    except Exception as error:
+        log.warning(
+            "lineage_failed",
+            error=f"{type(error).__name__}: {error}",
+            remedy="See OPENLINEAGE_URL and OPENLINEAGE_API_KEY.",
+            exc_info=None if isinstance(error, OSError | DeadlineError) else error,
+        )

@@ -21,18 +21,23 @@ from etl_sales_target.core.errors import (
 )
 from etl_sales_target.core.result import Report
 from etl_sales_target.reporting.metrics import ReportCollector
-from etl_sales_target.runtime import logs
+from etl_sales_target.runtime import deadline, logs
+from etl_sales_target.runtime.deadline import DeadlineError
 
 # The group on the gateway. No label of the pod: each run replaces what the last one left.
 GROUP = "etl_sales_target"
 
 _PAUSE_SECONDS = 1
 _SHOWN_CHARACTERS = 200
+_REMEDY = "See ETL_PUSHGATEWAY_URL and the network's rules."
 
 
 @dataclass(frozen=True)
 class Pushgateway:
-    """Where it is and how to log in. Its calls raise JobErrors, which name the gateway."""
+    """Where it is and how to log in. Its calls raise JobErrors, which name the gateway.
+
+    A call takes at most `timeout_seconds`, with all that is retried.
+    """
 
     url: str
     timeout_seconds: int
@@ -41,7 +46,10 @@ class Pushgateway:
     ca_file: Path | None = None
 
     def push(self, report: Report) -> None:
-        """Replaces the report's families in the group; retries what is temporary for a while."""
+        """Replaces the report's families in the group; retries what is temporary."""
+        self._in_time(lambda: self._push(report))
+
+    def _push(self, report: Report) -> None:
         registry = CollectorRegistry()
         registry.register(ReportCollector(report))
         for attempt in tenacity.Retrying(
@@ -58,8 +66,19 @@ class Pushgateway:
 
     def check(self) -> str:
         """A line of `check`: it is ready, and lets this user in."""
-        self._request("GET", f"{self.url}/-/ready")
+        self._in_time(lambda: self._request("GET", f"{self.url}/-/ready"))
         return f"{self.url} is ready"
+
+    def _in_time(self, call: Callable[[], None]) -> None:
+        # A socket's timeout would begin anew with each byte, and not cover the name's lookup.
+        try:
+            deadline.call(call, seconds=self.timeout_seconds)
+        except DeadlineError as error:
+            raise TemporaryError(
+                f"The Pushgateway at {self.url} cannot be reached: {error} "
+                "(ETL_PUSHGATEWAY_TIMEOUT_SECONDS).",
+                remedy=_REMEDY,
+            ) from error
 
     def _handler(
         self, url: str, method: str, timeout: float | None, headers: Any, data: bytes
@@ -80,7 +99,7 @@ class Pushgateway:
         )
         try:
             opener = urllib.request.build_opener(_NoRedirect, *self._tls())
-            opener.open(request, timeout=self.timeout_seconds).close()
+            opener.open(request).close()
         except urllib.error.HTTPError as error:
             with error:
                 raise self._answered(error) from None
@@ -126,7 +145,7 @@ class Pushgateway:
         )
         if isinstance(reason, ssl.SSLError):
             return ConfigurationError(message, remedy="See ETL_PUSHGATEWAY_CA_FILE.")
-        return TemporaryError(message, remedy="See ETL_PUSHGATEWAY_URL and the network's rules.")
+        return TemporaryError(message, remedy=_REMEDY)
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):

@@ -1,5 +1,6 @@
 """What the commands print for people: plans, comparisons and runs as tables."""
 
+import datetime
 from collections.abc import Iterable, Sequence
 from numbers import Number
 from typing import Any
@@ -69,12 +70,17 @@ def runs(found: Iterable[Any]) -> str:
     """The ledger's rows, the latest first."""
     lines = [
         [
-            f"{run.started_at:%Y-%m-%d %H:%M:%S}" if name == "started_at" else getattr(run, name)
+            _utc(run.started_at) if name == "started_at" else getattr(run, name)
             for name in _RUN_COLUMNS
         ]
         for run in found
     ]
     return _table(lines, list(_RUN_COLUMNS.values()), missing="")
+
+
+def _utc(moment: datetime.datetime) -> str:
+    # The driver gives it in the session's time zone.
+    return f"{moment.astimezone(datetime.UTC):%Y-%m-%d %H:%M:%S}"
 
 
 def _table(lines: Sequence[Sequence[Any]], headers: Sequence[str], *, missing: str = "NULL") -> str:

@@ -1,1 +1,1 @@
-"""The process: its log, signals, memory, retries."""
+"""The process: its log, streams, signals, deadlines, memory, retries."""

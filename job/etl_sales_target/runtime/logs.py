@@ -1,5 +1,6 @@
 """Logs: one line an event on stderr, JSON or, on a terminal, text. Secrets are cut out."""
 
+import contextlib
 import logging
 import sys
 from collections.abc import Iterable, Mapping
@@ -119,10 +120,15 @@ def _in_words(value: Any) -> Any:
 
 
 class _AboveTheBar:
-    """A stream that lets a progress bar on the same terminal stay below what is written."""
+    """A stream that lets a progress bar on the same terminal stay below what is written.
+
+    A line that cannot be written is lost; it is no reason to fail.
+    """
 
     def write(self, text: str) -> None:
-        tqdm.write(text, file=sys.stderr, end="")
+        with contextlib.suppress(OSError, ValueError):
+            tqdm.write(text, file=sys.stderr, end="")
 
     def flush(self) -> None:
-        sys.stderr.flush()
+        with contextlib.suppress(OSError, ValueError):
+            sys.stderr.flush()

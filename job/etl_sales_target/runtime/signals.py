@@ -28,17 +28,19 @@ def raise_on_stop() -> None:
 
 @contextlib.contextmanager
 def stop_takes_precedence() -> Iterator[None]:
-    """Whatever fails in the block once a stop was raised fails by that stop.
+    """Once a stop was raised in the block, the block fails by that stop.
 
-    It may be raised inside a library, whose cleaning up then fails with an error of its own; that
-    one would be tried again.
+    It may be raised inside a library, whose cleaning up then fails with an error of its own, which
+    would be tried again; or which swallows whatever is raised.
     """
     try:
         yield
     except Exception as error:
-        if _stops and error is not _stops[0]:
+        if _stops:
             raise _stops[0] from error
         raise
+    if _stops:
+        raise _stops[0]
 
 
 @contextlib.contextmanager
@@ -47,10 +49,14 @@ def deferred() -> Iterator[None]:
 
     Where it fails, a signal that came during it counts now. Where it succeeds, that one and all
     later ones come too late. (A mask would not do: it is each thread's own, and others may run.)
+    It does not begin where a stop was raised already, and swallowed.
     """
     waiting: list[int] = []
     for number in _STOPPING:
         signal.signal(number, lambda number, _frame: waiting.append(number))
+    if _stops:
+        _hear_nothing()
+        raise _stops[0]
     try:
         yield
     except BaseException:
@@ -72,14 +78,22 @@ def enabled() -> Iterator[None]:
 
 
 def ignore() -> None:
-    """From now on these signals do nothing: what is left is short and must end."""
+    """From now on these signals do nothing, nor does a stop that was raised before.
+
+    How the run ended is decided; what is left is short and must end.
+    """
+    _hear_nothing()
+    _stops.clear()
+
+
+def _hear_nothing() -> None:
     for number in _STOPPING:
         signal.signal(number, signal.SIG_IGN)
 
 
 def _stop(number: int, _frame: FrameType | None) -> None:
     # Cleaning up must not be interrupted by an impatient second signal.
-    ignore()
+    _hear_nothing()
     name = signal.Signals(number).name
     stop = StoppedError(f"Stopped by {name}; nothing was committed.", signal=name)
     _stops.append(stop)

@@ -122,7 +122,20 @@ def test_a_table_is_a_schema_and_a_name(
 
 
 @pytest.mark.parametrize(
-    "text", ["push:9091", "ftp://push", "http://", "http://push:many", "http://push:0", "//push"]
+    "text",
+    [
+        "push:9091",
+        "ftp://push",
+        "http://",
+        "http://push:many",
+        "http://push:0",
+        "//push",
+        "http://push..er",
+        "http://" + "a" * 64,
+        "http://push/\u00e9",
+        "http://push/?a",
+        "http://a b",
+    ],
 )
 def test_what_is_no_pushgateway(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     assert "it is no URL such as" in refused(monkeypatch, "pushgateway_url", text)

@@ -1,5 +1,6 @@
 """SIGTERM and SIGINT end the job as an error, once, and not where it must not be interrupted."""
 
+import contextlib
 import os
 import signal
 import time
@@ -79,6 +80,42 @@ def test_a_block_may_be_heard_where_signals_are_ignored() -> None:
     with signals.enabled():
         pass
     send(signal.SIGTERM)
+
+
+def test_a_stop_passes_whatever_catches_exceptions() -> None:
+    """As a library does that tries something else, or goes on without."""
+    with pytest.raises(StoppedError):  # noqa: PT012
+        try:
+            send(signal.SIGTERM)
+        except Exception:  # noqa: BLE001
+            pytest.fail("swallowed")
+
+
+def swallow(number: signal.Signals) -> None:
+    with contextlib.suppress(BaseException):
+        send(number)
+
+
+@pytest.mark.parametrize("number", STOPPING)
+def test_nothing_is_committed_once_a_stop_was_swallowed_after_all(number: signal.Signals) -> None:
+    swallow(number)
+
+    with pytest.raises(StoppedError, match=number.name):
+        hold()
+
+
+def test_a_block_fails_by_a_stop_that_was_swallowed_in_it() -> None:
+    with pytest.raises(StoppedError), signals.stop_takes_precedence():
+        swallow(signal.SIGTERM)
+    with pytest.raises(StoppedError), signals.stop_takes_precedence():
+        raise KeyError("of a library that cleans up")
+
+
+def test_a_stop_during_what_follows_the_commit_fails_nothing_later() -> None:
+    with signals.stop_takes_precedence():
+        hold()
+        with contextlib.suppress(StoppedError), signals.enabled():
+            send(signal.SIGTERM)
 
 
 class Referred:
