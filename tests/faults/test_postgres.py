@@ -25,6 +25,7 @@ from support.faults.observer import observed_target
 from support.faults.proxy import Link
 from support.faults.suite import some
 from support.target_database import TargetDatabase
+from support.urls import with_password
 
 CONNECTIONS = 12
 TABLESPACE_BYTES = 24 << 20
@@ -246,3 +247,21 @@ def small_disk(server: EmbeddedPostgres) -> Iterator[Path]:
         yield disk
     finally:
         subprocess.run(["/bin/umount", "--lazy", str(disk)], check=True)
+
+
+def test_a_wrong_password_is_sent_once_whatever_language_the_server_speaks(
+    harness: FaultHarness,
+) -> None:
+    """Before the login a server speaks its own lc_messages, and libpq tells no SQLSTATE."""
+    case = harness.case()
+    said = b"password authentication failed for user"
+    harness.postgres_proxy.rewrite(said, "échec de l'authentification par mot ".encode() + b"de")
+    url = with_password(harness.environ["AIRFLOW_CONN_POSTGRES_CONN_ID"], "wrong")
+    before = harness.postgres_proxy.connections
+
+    result = harness.run("run", AIRFLOW_CONN_POSTGRES_CONN_ID=url, ETL_RETRY_BUDGET_SECONDS="10")
+
+    assert "échec" in result.failure["error"]
+    assert result.failure["reason"] == "not_allowed"
+    assert harness.postgres_proxy.connections - before == 1
+    case.ended(result, exit_codes={77})

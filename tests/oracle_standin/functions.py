@@ -17,6 +17,7 @@ SCHEMA = "oracle_standin"
 _NUMBER_FORMATS = {"TM", "TM9"}
 _MAX_HASH = 2**32 - 1
 _INTEGER = re.compile(r"\(?(\d+)\)?::numeric")  # a literal or a bind
+_GREGORIAN = "NLS_CALENDAR=GREGORIAN"
 _POINT_AND_COMMA = "NLS_NUMERIC_CHARACTERS='.,'"
 _DATE_FORMAT = re.compile(
     r"""(?:(?P<literal>"[^"\\]*")|YYYY|MM|DD|HH24|MI|SS|FF[1-6]|Q|IYYY|IW|[-/.:,; ])""",
@@ -100,7 +101,7 @@ def _to_char(arguments: Arguments, nodes: Sequence[exp.Expr]) -> str:
         if len(nodes) == 3 and _text(nodes[2]).replace(" ", "").upper() != _POINT_AND_COMMA:
             raise OraError(12702, "invalid NLS parameter string used in SQL function")
         return f"{SCHEMA}.to_char_tm9({arguments[0]})"
-    if len(nodes) == 3:
+    if len(nodes) == 3 and _text(nodes[2]).replace(" ", "").upper() != _GREGORIAN:
         raise OraError(12702, "invalid NLS parameter string used in SQL function")
     return f"pg_catalog.to_char(({arguments[0]})::timestamp, {_date_format(template)})"
 

@@ -101,7 +101,7 @@ class Settings:
                 source_table=env.table("SOURCE_TABLE", "APPS.KHS_CUSTOMERS_TRX_TARGETS"),
                 target_table=env.target_table("TARGET_TABLE", "mb.sales_target"),
                 batch_rows=env.int(
-                    "BATCH_ROWS", 5_000, validate=validate.Range(min=1, max=1_000_000)
+                    "BATCH_ROWS", 10_000, validate=validate.Range(min=1, max=1_000_000)
                 ),
                 oracle_mode=env.str(
                     "ORACLE_MODE", "auto", validate=validate.OneOf(["auto", "thick", "thin"])

@@ -24,7 +24,12 @@ _PERIODS_A_QUERY = 200
 # while a processor's own cache still holds them: see docs/benchmark.md.
 _ROWS_AT_A_TIME = 1000
 
-_NOW = 'select to_char(sys_extract_utc(systimestamp), \'YYYY-MM-DD"T"HH24:MI:SS"Z"\') from dual'
+# In the calendar that the session's NLS_CALENDAR may have changed.
+_NOW = """
+    select to_char(sys_extract_utc(systimestamp), 'YYYY-MM-DD"T"HH24:MI:SS"Z"',
+                   'NLS_CALENDAR=GREGORIAN')
+      from dual
+"""
 
 _READ_DICTIONARY = "read Oracle's dictionary"
 

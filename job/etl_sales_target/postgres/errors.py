@@ -10,7 +10,13 @@ from collections.abc import Iterator
 import psycopg
 from sqlalchemy.exc import DBAPIError
 
-from etl_sales_target.core.errors import DataError, JobError, NotFoundError, TemporaryError
+from etl_sales_target.core.errors import (
+    DataError,
+    JobError,
+    NotAllowedError,
+    NotFoundError,
+    TemporaryError,
+)
 from etl_sales_target.core.failure_classes import (
     BUSY,
     GRANT,
@@ -32,6 +38,11 @@ _TRIGGER_PATH = FailureClass(
     NotFoundError,
     "A trigger's function relies on the caller's search_path, which is pg_catalog alone here: "
     "ALTER FUNCTION … SET search_path.",
+)
+_LOGIN_REFUSED = FailureClass(
+    NotAllowedError,
+    "Read what the server says; most often the password is wrong. It is not retried, as that could "
+    "lock the account.",
 )
 _WRITABLE = FailureClass(
     NotFoundError, "The target must be an ordinary table, without row level security for this user."
@@ -104,6 +115,8 @@ _TLS_REFUSED = re.compile(
     re.IGNORECASE,
 )
 
+_SAID_BY_SERVER = re.compile(r"\w:  \S")
+
 # Undefined table, column, function, schema.
 _NOT_FOUND = {"42P01", "42703", "42883", "3F000"}
 
@@ -127,6 +140,7 @@ def translated(doing: str) -> Iterator[None]:
 
 
 def _translate(error: psycopg.Error, doing: str) -> JobError:
+    refused_in_words = _was_refused_after_the_password(error)
     # The stack trace in the log shows the driver's error too.
     error.args = (_without_values(error),)
     said = str(error).removesuffix(".")
@@ -137,12 +151,25 @@ def _translate(error: psycopg.Error, doing: str) -> JobError:
     if _TLS_REFUSED.search(said):
         failure = TLS
     message = f"PostgreSQL: could not {doing}: {said}."
+    if failure is None and refused_in_words:
+        failure = _LOGIN_REFUSED
     # The base class itself is libpq's word for an answer that is no PostgreSQL.
     if failure is None and (
         isinstance(error, psycopg.OperationalError) or type(error) is psycopg.DatabaseError
     ):
         failure = NETWORK
     return failure.make(message, code=code) if failure else JobError(message, code=code)
+
+
+def _was_refused_after_the_password(error: psycopg.Error) -> bool:
+    """Whether a server that had been sent the password said no, in a language that we do not know.
+
+    libpq gives no SQLSTATE of a login, and the server speaks its own language until then. What the
+    server says follows its severity, a colon and two blanks; what libpq says itself does not.
+    """
+    connection = error.pgconn
+    sent_password = connection is not None and connection.used_password
+    return bool(sent_password and _SAID_BY_SERVER.search(str(error)))
 
 
 def failure_class(sqlstate: str | None) -> FailureClass | None:

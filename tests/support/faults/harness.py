@@ -151,12 +151,12 @@ class FaultHarness:
     def _rows(self) -> list[SourceRow]:
         return self.target.rows() if self.target.exists() else []
 
-    def outcome(self, run_id: str) -> str | None:
-        """What the ledger says of a run."""
+    def on_record(self, run_id: str) -> tuple[str | None, int | None]:
+        """What the ledger says of a run: its outcome and exit code."""
         found = self.target.query(
-            f"SELECT outcome FROM mb.etl_sales_target_runs WHERE run_id = '{run_id}'"
+            f"SELECT outcome, exit_code FROM mb.etl_sales_target_runs WHERE run_id = '{run_id}'"
         )
-        return found[0][0] if found else None
+        return found[0] if found else (None, None)
 
     def assert_nothing_left(self) -> None:
         """No session, lock, temporary table: soon, as servers notice what ended."""
@@ -241,13 +241,17 @@ class Case:
         assert rows in (self.old, self.new), _difference(rows, self.old, self.new)
         run_ids = {event["run_id"] for event in result.events if "run_id" in event}
         assert len(run_ids) <= 1
-        outcome = None
+        outcome, exit_code = None, None
         if run_ids and self.harness.target.exists():
-            outcome = self.harness.outcome(*run_ids)
+            outcome, exit_code = self.harness.on_record(*run_ids)
         committed = outcome == "succeeded"
         assert rows == (self.new if committed else self.old), f"the ledger says {outcome}"
         if result.exit_code >= 0 and not unheard:
             assert (result.exit_code == 0) == committed, f"the ledger says {outcome}"
+            if outcome == "failed":
+                assert exit_code == result.exit_code, f"the ledger says {exit_code}"
+            elif outcome not in {None, "succeeded"}:
+                assert "failure_not_recorded" in result.stderr, f"the ledger says {outcome}"
         return committed
 
     def _check_next_run(self, command: Sequence[str]) -> None:

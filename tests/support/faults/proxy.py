@@ -114,6 +114,7 @@ class Hold:
 class Proxy:
     """Forwards to `port` until told otherwise. A context manager.
 
+    `connections` counts those so far,
     `passed` counts the bytes of each direction since the last `reset_faults()`.
     """
 
@@ -126,6 +127,8 @@ class Proxy:
         self._refusing = False
         self._seconds_a_chunk = 0.0
         self._mask = 0
+        self.connections = 0
+        self._rewritten: dict[bytes, bytes] = {}
         self.passed = dict.fromkeys(Direction, 0)
 
     def __enter__(self) -> Self:
@@ -185,6 +188,11 @@ class Proxy:
 
         return self.at_byte(byte, turn, Direction.DOWN)
 
+    def rewrite(self, text: bytes, other: bytes) -> None:
+        """From now on the server says `other`, which is as long, instead of `text`."""
+        assert len(text) == len(other)
+        self._rewritten[text] = other
+
     def freeze_new(self) -> None:
         """New connections are accepted and hear nothing."""
         self._frozen_from_start = True
@@ -209,6 +217,7 @@ class Proxy:
             self._traps.clear()
             self._frozen_from_start = self._refusing = False
             self._seconds_a_chunk = 0.0
+            self._rewritten.clear()
             self.passed = dict.fromkeys(Direction, 0)
         for link in links:
             link.drop()
@@ -236,6 +245,7 @@ class Proxy:
             for sock in (client, server):
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             link = Link(client, server)
+            self.connections += 1
             if self._frozen_from_start:
                 link.freeze()
             with self._lock:
@@ -255,6 +265,9 @@ class Proxy:
         origin, sink = ends if direction is Direction.UP else reversed(ends)
         with contextlib.suppress(OSError):
             while data := origin.recv(_CHUNK):
+                if direction is Direction.DOWN:
+                    for text, other in self._rewritten.items():
+                        data = data.replace(text, other)
                 self._pass_on(link, direction, data, sink)
         # The end passes as everything else does: not through a frozen link.
         link.passable.wait()
