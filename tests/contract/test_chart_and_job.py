@@ -1,6 +1,7 @@
 """What chart and job both know, they know alike."""
 
 import json
+import re
 import tomllib
 from collections.abc import Callable
 from typing import Any
@@ -15,6 +16,7 @@ from etl_sales_target.config.settings import (
     PUSHGATEWAY_PASSWORD,
     Settings,
 )
+from etl_sales_target.core.errors import ConfigurationError
 from support.chart import CHART, CONNECTIONS, needs_helm, render
 from support.project import PROJECT
 
@@ -95,7 +97,26 @@ def test_the_version_is_the_projects() -> None:
     assert chart["name"] == project["name"]
 
 
-def test_the_pattern_of_a_table_is_the_jobs() -> None:
+TABLE_NAMES = [
+    "mb.sales_target", "APPS.T#", "_a._b", "a$1.b$1", f"{'s' * 55}.{'t' * 55}", f"s.{'t' * 56}",
+    f"{'s' * 56}.t", "t", "a.b.c", "1a.b", "a.1b", "a.b-c", 'a."b"', "a.b ", "a .b", "a.", ".b",
+    "ä.b", "a.b;",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("variable", ["ETL_SOURCE_TABLE", "ETL_TARGET_TABLE"])
+@pytest.mark.parametrize("name", TABLE_NAMES)
+def test_the_chart_takes_the_names_that_the_job_takes(
+    monkeypatch: pytest.MonkeyPatch, variable: str, name: str
+) -> None:
     schema = json.loads((CHART / "values.schema.json").read_text())
-    settings = schema["properties"]["settings"]["properties"]
-    assert settings["ETL_SOURCE_TABLE"] == settings["ETL_TARGET_TABLE"]
+    pattern = schema["properties"]["settings"]["properties"][variable]["pattern"]
+    monkeypatch.setenv(variable, name)
+    try:
+        Settings.read()
+    except ConfigurationError:
+        accepted = False
+    else:
+        accepted = True
+
+    assert bool(re.search(pattern, name)) == accepted
