@@ -64,10 +64,8 @@ def test_every_command_works(
     behind_pgbouncer: Job, small_source: SourceDatabase, target: TargetDatabase
 ) -> None:
     for arguments in (
-        ["check"], ["run", "--dry-run"], ["run"], ["run"], ["run", "--full"], ["verify", "--rows"],
-        ["runs"],
+        ["check"], ["run"], ["run"], ["run", "--full"], ["run", "--full"], ["verify", "--rows"],
     ):  # fmt: skip
-        for _ in range(2):
-            result = behind_pgbouncer(*arguments)
-            assert result.exit_code == 0, (arguments, result.stdout, result.stderr)
+        result = behind_pgbouncer(*arguments)
+        assert result.exit_code == 0, (arguments, result.stdout, result.stderr)
     assert target.rows() == small_source.rows()
