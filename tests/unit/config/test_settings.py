@@ -53,7 +53,7 @@ def test_the_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found["connections_dir"] == Path("/etc/etl-sales-target/connections")
     assert found["source_table"] == TableName("apps", "khs_customers_trx_targets")
     assert found["target_table"] == TableName("mb", "sales_target")
-    assert found["batch_rows"] == 5_000
+    assert found["batch_rows"] == 10_000
     assert found["oracle_mode"] == "auto"
     assert found["oracle_client_dir"] == Path("/opt/oracle/instantclient")
     assert found["retry_budget_seconds"] == 120
