@@ -41,8 +41,9 @@ class Load:
     ) -> bool:
         """Loads; returns False where an earlier attempt turns out to have done so.
 
-        From the lock to the commit it is one transaction in each database. Where it raises a
-        JobError, the target is as it was.
+        From the lock to the commit it is one transaction in PostgreSQL, and one read-only
+        transaction in Oracle for all that is read. Where it raises before the commit, the target
+        is as it was; where the commit's answer was lost, the ledger tells.
         """
         attempt = self.attempt
         target = Target(session, self.definition.target)
@@ -181,7 +182,10 @@ def _plan(
     attempt: Attempt,
     dry_run: bool,
 ) -> Plan:
-    """Takes the source's snapshot and compares it with the target and what is on record."""
+    """Takes the source's snapshot, keeps other writers out of the target, and compares the two.
+
+    A dry run keeps nobody out.
+    """
     with attempt.timed(Phase.DIGEST):
         attempt.snapshot = source.begin_snapshot()
         log.info("snapshot_taken", snapshot=attempt.snapshot.isoformat())

@@ -1,4 +1,4 @@
-"""A run: its attempts, and what it leaves however it ends."""
+"""A run: its attempts, and the report it leaves however it ends; `cli` makes the exit code."""
 
 import datetime
 from pathlib import Path
@@ -92,8 +92,8 @@ class Run:
             self._decisive.end(peak_memory_bytes=memory.peak_bytes())
             if isinstance(error, Failure):
                 error.fields.setdefault("phase", self._decisive.phase)
-            # Only the commit's answer was lost, or a signal came just after it?
-            if not self._has_committed(services, error):
+            # Was only the commit's answer lost?
+            if not self._record_failure(services, error):
                 raise
 
     @signals.stop_takes_precedence()
@@ -115,7 +115,7 @@ class Run:
 
     def _note_pause(self, services: Services, seconds: float) -> None:
         """Tells other runs that this one, which has no session now, is not abandoned."""
-        if self._decisive.phase is Phase.CONNECT:
+        if not self._is_on_record():
             return
         try:
             with services.open_postgres() as session:
@@ -125,10 +125,10 @@ class Run:
         except JobError as error:
             log.warning("pause_not_recorded", error=str(error))
 
-    def _has_committed(self, services: Services, error: BaseException) -> bool:
-        """Records the failure apart from the load, unless the load turns out to have committed."""
-        if all(attempt.phase is Phase.CONNECT for attempt in self._attempts):
-            return False  # Nothing is on record.
+    def _record_failure(self, services: Services, error: BaseException) -> bool:
+        """Records the failure apart from the load; returns whether that had committed after all."""
+        if not self._is_on_record():
+            return False
         try:
             with services.open_postgres() as session:
                 ledger = Ledger(session, services.settings.definition.target)
@@ -142,6 +142,9 @@ class Run:
             return False
         self._decisive = self._committed()
         return True
+
+    def _is_on_record(self) -> bool:
+        return any(attempt.phase is not Phase.CONNECT for attempt in self._attempts)
 
     def _committed(self) -> Attempt:
         """The last attempt that came as far as its commit."""

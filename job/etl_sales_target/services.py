@@ -1,7 +1,7 @@
 """What a command works with, made of its settings: both databases, the Pushgateway, lineage.
 
-The only module that knows the settings and the rooms alike. What a run needs last, or only where it
-is asked for, is imported here when it is needed.
+It gives the databases and the reporting the values of the settings that they need. What a run needs
+last, or only where it is asked for, is imported here when it is needed.
 """
 
 import datetime

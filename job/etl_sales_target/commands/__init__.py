@@ -1,1 +1,1 @@
-"""What the commands do that do not load."""
+"""One module per command, and `versions` for --version."""

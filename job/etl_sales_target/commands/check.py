@@ -42,7 +42,7 @@ def check() -> None:
 
 
 def run_checks(services: Services) -> Iterator[CheckResult]:
-    """The results in the order in which a run would meet them."""
+    """The source's side, then the target's, then the Pushgateway."""
     client = _try("client library", lambda: initialise_driver(services.driver_mode))
     yield client
     if client.error is None:

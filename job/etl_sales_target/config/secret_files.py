@@ -48,6 +48,6 @@ def _read_file(path: Path) -> str | None:
         reason = "it is not UTF-8"
     # Raised here and not above: a decoding error carries the file's content.
     raise ConfigurationError(
-        f"The connection file {path} cannot be read: {reason}.",
+        f"The file {path} cannot be read: {reason}.",
         remedy="It must be UTF-8 text that this user may read.",
     )

@@ -1,4 +1,4 @@
-"""The job's settings: every `ETL_` variable, its default and its limits, read once."""
+"""The settings: every `ETL_` variable but the secrets, its default and limits, read once."""
 
 import os
 import re

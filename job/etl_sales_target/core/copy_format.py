@@ -1,4 +1,4 @@
-"""Rows on their way: as the drivers hand them over, and as COPY's text format."""
+"""Rows on their way: as Oracle's driver hands them over, and as COPY's text format."""
 
 # A row as Oracle's driver delivers it and COPY takes it: each NUMBER as its exact decimal text.
 Row = tuple[str | None, ...]

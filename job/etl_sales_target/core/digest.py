@@ -1,4 +1,7 @@
-"""The digest: what Oracle computes of each period in one scan; equal digests mean equal rows."""
+"""The digest: what Oracle computes of each period in one scan; it tells changed rows.
+
+Two digests of different rows are equal only where two 32-bit hashes of them collide at once.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -1,8 +1,8 @@
-"""What can go wrong, and the exit code of each kind (the numbers are those of sysexits.h).
+"""What can go wrong, and the exit code of each kind (those of sysexits.h; 143 is 128 + SIGTERM).
 
 Failure
 ├── JobError                70  a bug; the base of all that is an Exception
-│   ├── DataError           65  reconciliation, guard, refused rows; nothing was committed
+│   ├── DataError           65  reconciliation, guard, refused rows, or what `verify` found
 │   ├── NotFoundError       69  something needed is not there: table, column, client library
 │   ├── TargetRefusedError  69  a load would harm something in the target
 │   ├── TemporaryError      75  try again: network, busy, locked
@@ -63,7 +63,7 @@ class JobError(Failure, Exception):
 
 
 class DataError(JobError):
-    """Source and target would not be equal."""
+    """Source and target are not equal, or would not be."""
 
     exit_code = 65
     reason = Reason.DATA_REFUSED
@@ -84,7 +84,7 @@ class TargetRefusedError(JobError):
 
 
 class TemporaryError(JobError):
-    """The same run may succeed later."""
+    """The same run may succeed later; `runtime.retrying` tries it again."""
 
     exit_code = 75
     reason = Reason.TEMPORARY

@@ -21,9 +21,9 @@ class Mode(StrEnum):
 class PeriodStatus(StrEnum):
     """How a period's source compares with what the last load left in the target."""
 
-    NEW = "new"  # never loaded, or by another digest_version
-    CHANGED = "changed"  # its digest differs
-    REMOVED = "removed"  # it is no longer in the source
+    NEW = "new"  # never loaded, or by another digest version
+    CHANGED = "changed"  # its digest or its number of rows differs
+    REMOVED = "removed"  # the source has no rows of it
     DRIFTED = "drifted"  # somebody else changed the number of its rows in the target
     FORCED = "forced"  # equal, but asked for
     UNCHANGED = "unchanged"
@@ -89,7 +89,7 @@ class Plan:
 
     @property
     def periods_to_read(self) -> list[Period] | None:
-        """Of these, the ones that the source has. Oracle is never asked for any other value."""
+        """Of `periods`, those that the source has. Oracle is never asked for any other value."""
         if self.periods is None:
             return None
         return [period for period in self.periods if period in self.source]

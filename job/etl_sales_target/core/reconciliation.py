@@ -93,7 +93,7 @@ def reconcile(
     magnitudes: FindMagnitudes,
     rows: Mapping[str, tuple[int, int]],
 ) -> None:
-    """Raises ReconciliationError unless all control totals and all row counts are equal.
+    """Raises ReconciliationError unless all control totals and row counts are equal.
 
     `magnitudes` is as for `compare`; `rows` are further counts by name: what the source says, and
     what was found.
@@ -118,7 +118,7 @@ def compare(
     actual: Mapping[Period, ControlTotals],
     magnitudes: FindMagnitudes,
 ) -> list[Mismatch]:
-    """Every control total of the expected periods that differs.
+    """What differs in the expected periods: the rows, or else the non-null counts and sums.
 
     `magnitudes` finds, in the target, the sums of absolute values of some periods by column. It is
     asked only where a sum differs: Oracle may have rounded it.

@@ -16,12 +16,15 @@ from etl_sales_target import __version__
 from etl_sales_target.core.errors import Failure
 from etl_sales_target.core.plan import Mode, Plan
 
-# Enough to see what happened, little enough for XCom and a log line.
+# Enough to see what happened, little enough for XCom and the ledger.
 _LISTED_PERIODS = 100
 
 
 class Phase(StrEnum):
-    """The steps of the pipeline, in order."""
+    """The timed steps of a run, in order; what comes between two counts as the earlier one.
+
+    `connect` is to PostgreSQL; connecting to Oracle comes after `lock`.
+    """
 
     CONNECT = "connect"
     LOCK = "lock"
@@ -142,7 +145,7 @@ class Report:
     remedy: str | None
 
     def summary(self) -> dict[str, Any]:
-        """The report in a log line's length: what is known, without the list of periods."""
+        """The report in a log line's length: what is known, without periods and exit code."""
         details = {"reloaded", "exit_code"}
         return {
             key: value

@@ -127,7 +127,7 @@ def _numbers(values: Iterable[Decimal | None]) -> BindParameter[Any]:
 
 
 def in_periods(table: Table, periods: Sequence[Period]) -> ColumnElement[bool]:
-    """The same condition as lists of literals, for Oracle and some hundred periods."""
+    """The same condition as IN lists, for Oracle and some hundred periods."""
     by_year: dict[Decimal | None, list[Decimal | None]] = defaultdict(list)
     for period in periods:
         by_year[period.year].append(period.month)

@@ -1,7 +1,7 @@
 """Oracle's errors by the job's names: the one place that knows ORA-, DPY- and DPI- codes.
 
 Sources: Oracle Database Error Messages, and python-oracledb's "Troubleshooting". A code that no row
-names is temporary where it comes from the driver's own connection handling, and a bug otherwise.
+names is temporary where the driver raises it as an OperationalError, and a bug otherwise.
 """
 
 import contextlib

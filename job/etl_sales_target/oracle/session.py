@@ -62,7 +62,7 @@ def initialise_driver(mode: DriverMode) -> str:
 class OracleSession:
     """An open session. A context manager: leaving it closes.
 
-    Raises JobErrors alone: NotAllowedError, NotFoundError, TemporaryError, ConfigurationError.
+    Raises JobErrors alone: see `oracle.errors`.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The source table: checked, digested, added up and read in one snapshot."""
+"""The source table: checked, then digested, added up and read in one snapshot."""
 
 import datetime
 from collections.abc import Generator, Iterator, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""PostgreSQL's errors by the job's names: the one place that knows SQLSTATEs.
+"""PostgreSQL's errors by the job's names: the table of SQLSTATEs.
 
 Source: PostgreSQL's appendix A "Error Codes". A code that no row names is a bug.
 """

@@ -73,8 +73,9 @@ _HAS_PRIVILEGE = text("SELECT has_table_privilege(to_regclass(:table), :privileg
 # Of every transaction, whatever the role, the database or the server has set, and since which
 # version (as libpq writes it) the server knows it. LOCAL, because PgBouncer's transaction mode
 # forgets anything else. No stranger's function or operator is called by a name of ours; no row is
-# hidden from us; no timeout ends a load; and the server, too, notices within about a minute that
-# this client or the network is gone, and gives its lock back.
+# hidden from us; no timeout of the server's ends a load (`_begin` adds our lock_timeout); and the
+# server, too, notices within about a minute that this client or the network is gone, and gives its
+# lock back.
 _SETTINGS = (
     ("search_path", "pg_catalog, pg_temp", 0),
     ("row_security", "off", 0),
@@ -97,7 +98,7 @@ _SNAPSHOT = "REPEATABLE READ"
 class PostgresSession:
     """An open session. A context manager: leaving it closes, and rolls back what is not committed.
 
-    Raises JobErrors alone: NotAllowedError, NotFoundError, TemporaryError, ConfigurationError.
+    Raises JobErrors alone: see `postgres.errors`.
     """
 
     def __init__(
@@ -196,13 +197,11 @@ class PostgresSession:
         driver = connection.connection.driver_connection
         _begin(cast(psycopg.Connection[Any], driver), self._isolation, self._lock_timeout_seconds)
 
-    def execute(
-        self, statement: Executable, rows: list[dict[str, Any]] | None = None, **parameters: object
-    ) -> CursorResult[Any]:
-        """One statement, with parameters or, for many rows at once, with `rows`."""
+    def execute(self, statement: Executable, **parameters: object) -> CursorResult[Any]:
+        """One statement, with its parameters."""
         log.debug("target_statement", sql=str(statement))
         with translated("use the target"):
-            result: CursorResult[Any] = self._connection.execute(statement, rows or parameters)
+            result: CursorResult[Any] = self._connection.execute(statement, parameters)
             return result
 
     def sql_of(self, element: ClauseElement) -> str:
@@ -244,11 +243,13 @@ class PostgresSession:
         statement = f"COPY {self.name_of(table)} ({columns}) FROM STDIN"
         with translated(f"copy rows to {table}"), self._driver.cursor() as cursor:
             writer = _CountingWriter(cursor)
-            with cursor.copy(statement.encode(), writer=writer) as copy:
-                for batch in batches:
-                    copy.write(copy_format.encode(batch))
-                    rows += len(batch)
-            self.bytes_sent += writer.bytes_written
+            try:
+                with cursor.copy(statement.encode(), writer=writer) as copy:
+                    for batch in batches:
+                        copy.write(copy_format.encode(batch))
+                        rows += len(batch)
+            finally:
+                self.bytes_sent += writer.bytes_written
         return rows
 
     def commit(self) -> None:
@@ -278,7 +279,7 @@ class PostgresSession:
 class _Connection(psycopg.Connection[Any]):
     """psycopg's own connection, which does not wait for ever.
 
-    Keepalives notice a dead network or host. A server process that stands still behind a live one,
+    Keepalives notice a dead network or host. A server process that stands still on a live host,
     in the middle of a COPY or of an answer, is noticed by this alone.
     """
 

@@ -26,7 +26,7 @@ _RUN_COLUMNS = {
 
 
 def plan(found: Plan) -> str:
-    """The periods to reload, a line each, and the sum of the others."""
+    """The periods to reload, one line each, and how many are unchanged."""
     lines = [
         (str(entry.period), entry.status.value, entry.rows_to_delete, entry.rows_to_copy)
         for entry in found.reloads

@@ -1,4 +1,4 @@
-"""The pod's last words: one line that its status, and so Airflow's task, shows."""
+"""The termination message: one line that the pod's status, and so Airflow's task, shows."""
 
 import os
 from pathlib import Path

@@ -100,7 +100,7 @@ _ALWAYS = ("event", "level", "timestamp")
 
 
 def _humanize(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """What fits on a terminal: the run's id on its first and last line, numbers easy to read."""
+    """What fits on a terminal: numbers easy to read, the run's id only where it is needed."""
     kept = event.pop(_SHOWN_FIELDS, tuple(event))
     if event["level"] == "info" and not event["event"].startswith("run_"):
         kept = tuple(key for key in kept if key != "run_id")
