@@ -145,6 +145,8 @@ def test_a_secret_file_that_is_none(harness: FaultHarness, tmp_path: Path, kind:
 def special(postgres: EmbeddedPostgres) -> Iterator[FaultHarness]:
     """Databases whose passwords are made of special characters."""
     with ExitStack() as stack:
+        # pytest may make this more than once in one server. The role goes after its database.
+        stack.callback(_drop_role, postgres)
         source_url = postgres.create_database("special_source")
         stack.callback(postgres.drop_database, "special_source")
         target_url = postgres.create_database("special_target")
@@ -171,6 +173,11 @@ def special(postgres: EmbeddedPostgres) -> Iterator[FaultHarness]:
         )
         made.secrets = {SPECIAL}
         yield made
+
+
+def _drop_role(postgres: EmbeddedPostgres) -> None:
+    with psycopg.connect(postgres.url(), autocommit=True) as connection:
+        connection.execute("DROP ROLE IF EXISTS special")
 
 
 class _Straight(Proxy):
