@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 
 from etl_sales_target.core.control_totals import ControlTotals, total_rows
 from etl_sales_target.core.digest import PeriodDigest
@@ -75,12 +76,12 @@ class Plan:
     loaded_rows: Mapping[Period, int]
     entries: Sequence[PeriodPlan]
 
-    @property
+    @cached_property
     def reloads(self) -> list[PeriodPlan]:
         """The periods to reload."""
         return [entry for entry in self.entries if entry.status is not PeriodStatus.UNCHANGED]
 
-    @property
+    @cached_property
     def periods(self) -> list[Period] | None:
         """The periods to reload; None where every row of both sides lies in one of them."""
         reloads = {entry.period for entry in self.reloads}

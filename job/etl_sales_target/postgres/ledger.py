@@ -67,7 +67,7 @@ _HAS_NO_SESSION = text("""
 
 
 def describe(schema: str) -> tuple[Table, Table]:
-    """The tables of the runs and of the loaded_periods in this schema."""
+    """The tables of the runs and of the loaded periods in this schema."""
     metadata = MetaData(schema=schema)
     runs = Table(
         RUNS,
