@@ -1,15 +1,122 @@
-"""Which source table is loaded into which target table."""
+"""Table definitions: which source table is loaded into which target, and how it is divided."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
-from etl_sales_target.core.columns import COLUMNS
+from etl_sales_target.core.columns import Column, Kind
+from etl_sales_target.core.errors import ConfigurationError
 from etl_sales_target.core.names import TableName
 
 
 @dataclass(frozen=True)
+class YearAndMonth:
+    """The periods of a table that has its year and its month in two NUMBER columns."""
+
+    year: str
+    month: str
+
+    kind = Kind.NUMBER
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of the columns."""
+        return self.year, self.month
+
+
+@dataclass(frozen=True)
+class MonthOfDate:
+    """The periods of a table that are the calendar months of a DATE or TIMESTAMP column."""
+
+    date: str
+
+    kind = Kind.DATETIME
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The name of the column."""
+        return (self.date,)
+
+
+@dataclass(frozen=True)
 class TableDefinition:
-    """A source table, the target table that is kept equal to it, and their columns."""
+    """A source table and the target that is kept equal to it; all names are in lower case.
+
+    `columns` is None for all that the source has, `period` None where the whole table is one
+    period. `load_columns` are columns of the target that the job does not fill.
+    """
 
     source: TableName
     target: TableName
-    columns: tuple[str, ...] = COLUMNS
+    columns: tuple[str, ...] | None = None
+    period: YearAndMonth | MonthOfDate | None = None
+    key: tuple[str, ...] = ()
+    history: bool = True
+    load_columns: tuple[str, ...] = ()
+
+
+def sales_target(source: TableName, target: TableName) -> TableDefinition:
+    """The built-in definition, with these names of its tables."""
+    return TableDefinition(
+        source=source,
+        target=target,
+        columns=("id", "product_id", "target_month", "target_year", "target_amount"),
+        period=YearAndMonth(year="target_year", month="target_month"),
+        key=("id",),
+    )
+
+
+@dataclass(frozen=True)
+class TableLayout:
+    """A definition with the columns that the source was found to have.
+
+    Raises ConfigurationError where the definition does not fit them.
+    """
+
+    definition: TableDefinition
+    columns: tuple[Column, ...]
+    comment: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuses a key or period that is not among the columns, or of another type."""
+        definition = self.definition
+        self._require("key", definition.key)
+        if definition.period:
+            self._require("period", definition.period.columns)
+            for name in definition.period.columns:
+                self._require_kind(name, definition.period.kind)
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The names of the columns, in order."""
+        return tuple(column.name for column in self.columns)
+
+    def position(self, name: str) -> int:
+        """Where the column of this name stands."""
+        return self.names.index(name)
+
+    def _require(self, what: str, names: Iterable[str]) -> None:
+        for name in names:
+            if name not in self.names:
+                raise ConfigurationError(
+                    f"Column {name} of the {what} of {self.definition.target} is not loaded.",
+                    remedy=f"Its columns are {', '.join(self.names)}.",
+                    column=name,
+                )
+
+    def _require_kind(self, name: str, kind: Kind) -> None:
+        column = self.columns[self.position(name)]
+        if column.type.kind is not kind:
+            wanted = "a NUMBER" if kind is Kind.NUMBER else "a DATE or TIMESTAMP"
+            raise ConfigurationError(
+                f"Column {name} of the period of {self.definition.target} is "
+                f"{column.type.source}, not {wanted}.",
+                remedy="A period has a year and a month that are NUMBER, or one date.",
+                column=name,
+            )
+
+
+def kept_columns(definition: TableDefinition, without: Sequence[str], found: Sequence[str]) -> str:
+    """The line of a definition's file that leaves these columns out."""
+    kept = definition.columns or found
+    return f"columns: [{', '.join(name for name in kept if name not in without)}]"
