@@ -8,13 +8,14 @@ import structlog
 
 from etl_sales_target.core import digest, guards
 from etl_sales_target.core.control_totals import total_rows
-from etl_sales_target.core.definitions import TableDefinition
+from etl_sales_target.core.definitions import TableDefinition, TableLayout
 from etl_sales_target.core.errors import StoppedError
 from etl_sales_target.core.plan import LoadRequest, Plan, make_plan
 from etl_sales_target.core.reconciliation import at_most, reconcile
 from etl_sales_target.core.result import Attempt, Outcome, Phase, Report
 from etl_sales_target.oracle.source import Source
 from etl_sales_target.postgres.ledger import Ledger
+from etl_sales_target.postgres.lock import take_lock
 from etl_sales_target.postgres.session import PostgresSession
 from etl_sales_target.postgres.target import Target
 from etl_sales_target.runtime import memory, progress, signals
@@ -46,11 +47,10 @@ class Load:
         is as it was; where the commit's answer was lost, the ledger tells.
         """
         attempt = self.attempt
-        target = Target(session, self.definition.target)
         ledger = Ledger(session, self.definition.target)
         with attempt.timed(Phase.LOCK):
             self._announce(session, ledger)
-            target.lock()
+            take_lock(session, self.definition.target)
             if ledger.outcome(self.run_id) == Outcome.SUCCEEDED:
                 log.info("commit_confirmed")  # An earlier attempt did not hear the answer.
                 return False
@@ -58,6 +58,7 @@ class Load:
             attempt.earlier_runs = ledger.earlier_runs(self.run_id)
         with open_source() as source:
             try:
+                target = self._check(source, session)
                 self._load(source, target, ledger)
             finally:
                 attempt.bytes_from_oracle = source.bytes_received
@@ -77,22 +78,20 @@ class Load:
         ledger.open(self.report(Outcome.RUNNING))
         session.commit()
 
-    def _load(self, source: Source, target: Target, ledger: Ledger) -> None:
+    def _check(self, source: Source, session: PostgresSession) -> Target:
         attempt = self.attempt
         with attempt.timed(Phase.CHECK):
-            source.check_columns()
-            if target.create_missing():
+            attempt.columns = source.layout.columns
+            target = Target(session, source.layout)
+            if not target.exists():
+                target.create(source.layout_with_comments())
                 log.info("object_created", name=str(self.definition.target))
             target.check()
-        plan = attempt.plan = _plan(
-            source,
-            target,
-            ledger,
-            definition=self.definition,
-            request=self.request,
-            attempt=attempt,
-            dry_run=False,
-        )
+        return target
+
+    def _load(self, source: Source, target: Target, ledger: Ledger) -> None:
+        attempt = self.attempt
+        plan = attempt.plan = _plan(source, target, ledger, self.request, attempt)
         log.info(
             "plan_created",
             periods=plan.statuses,
@@ -104,10 +103,8 @@ class Load:
             guards.check_shrink(plan, self.max_shrink_percent)
         if plan.reloads:
             self._copy(source, target, plan)
-            self._reconcile(source, target, plan)
-            ledger.write_loaded_periods(
-                plan.digests(), digest.version(self.definition), self.run_id
-            )
+            self._reconcile(source.layout, target, plan)
+            ledger.write_loaded_periods(plan.digests(), source.layout, self.run_id)
 
     def _copy(self, source: Source, target: Target, plan: Plan) -> None:
         attempt = self.attempt
@@ -118,7 +115,7 @@ class Load:
                 progress.track(at_most(expected, batches), total_rows=expected)
             )
 
-    def _reconcile(self, source: Source, target: Target, plan: Plan) -> None:
+    def _reconcile(self, layout: TableLayout, target: Target, plan: Plan) -> None:
         attempt = self.attempt
         with attempt.timed(Phase.RECONCILE):
             target.settle()
@@ -128,6 +125,7 @@ class Load:
             reconcile(
                 plan.expected(),
                 totals,
+                columns=layout.columns,
                 magnitudes=target.magnitudes,
                 rows={
                     "rows deleted": (plan.rows_to_delete, attempt.rows_deleted),
@@ -136,7 +134,8 @@ class Load:
                 },
             )
             log.info("reconciliation_passed", periods=len(plan.reloads), rows=attempt.rows_copied)
-            attempt.warnings = list(guards.warnings(plan, source.repeated_ids()))
+            repeated_keys = target.repeated_keys(plan.periods)
+            attempt.warnings = list(guards.warnings(plan, layout, repeated_keys))
         for warning in attempt.warnings:
             log.warning("source_warning", warning=warning)
 
@@ -152,54 +151,42 @@ class Load:
                 log.warning("vacuum_failed", error=str(error))
 
 
-def preview(
-    session: PostgresSession, source: Source, definition: TableDefinition, request: LoadRequest
-) -> Plan:
+def preview(session: PostgresSession, source: Source, request: LoadRequest) -> Plan:
     """The plan that a load would carry out now. Locks and writes nothing."""
-    target, ledger = Target(session, definition.target), Ledger(session, definition.target)
-    source.check_columns()
+    layout = source.layout
+    target, ledger = Target(session, layout), Ledger(session, layout.definition.target)
     session.begin_snapshot(read_only=True)
     if target.exists():
         target.check()
-    return _plan(
-        source,
-        target,
-        ledger,
-        definition=definition,
-        request=request,
-        attempt=Attempt(),
-        dry_run=True,
-    )
+    return _plan(source, target, ledger, request, attempt=None)
 
 
 def _plan(
     source: Source,
     target: Target,
     ledger: Ledger,
-    *,
-    definition: TableDefinition,
     request: LoadRequest,
-    attempt: Attempt,
-    dry_run: bool,
+    attempt: Attempt | None,
 ) -> Plan:
     """Takes the source's snapshot, keeps other writers out of the target, and compares the two.
 
-    A dry run keeps nobody out.
+    A dry run, which is no attempt, keeps nobody out, and may come before the first load.
     """
+    is_dry_run = attempt is None
+    attempt = attempt or Attempt()
     with attempt.timed(Phase.DIGEST):
         attempt.snapshot = source.begin_snapshot()
         log.info("snapshot_taken", snapshot=attempt.snapshot.isoformat())
         digests = source.digests()
     with attempt.timed(Phase.PLAN):
-        if not dry_run:
+        if not is_dry_run:
             target.lock_table()
             # Only now can nobody add any more.
             target.refuse_hazards()
-        # A load has made both; a dry run may come before the first load.
         return make_plan(
             request,
             digests,
-            {} if dry_run and not target.exists() else target.counts(),
-            {} if dry_run and not ledger.exists() else ledger.loaded_periods(),
-            digest.version(definition),
+            {} if is_dry_run and not target.exists() else target.counts(),
+            {} if is_dry_run and not ledger.exists() else ledger.loaded_periods(),
+            digest.version(source.layout),
         )

@@ -1,11 +1,15 @@
-"""A run: its attempts, and the report it leaves however it ends; `cli` makes the exit code."""
+"""A run: its tables, its attempts, and the report it leaves however it ends.
+
+`cli` makes the exit code.
+"""
 
 import datetime
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 
 import structlog
 
 from etl_sales_target.config.settings import Settings
+from etl_sales_target.core.definitions import TableDefinition
 from etl_sales_target.core.errors import Failure, JobError
 from etl_sales_target.core.plan import LoadRequest
 from etl_sales_target.core.result import (
@@ -19,6 +23,7 @@ from etl_sales_target.core.result import (
 from etl_sales_target.load import Load
 from etl_sales_target.postgres.ledger import Ledger
 from etl_sales_target.reporting import deliver
+from etl_sales_target.reporting.deliver import ReportWriter
 from etl_sales_target.runtime import logs, memory, retrying, signals
 from etl_sales_target.services import Services, pushgateway
 
@@ -31,13 +36,75 @@ _SHOWN = logs.shown(
 )  # fmt: skip
 
 
-class Run:
-    """One invocation of `run` or `backfill`."""
+class TablesFailedError(JobError):
+    """Some of several tables were not loaded; it is as serious as the most serious failure."""
 
-    def __init__(self, settings: Settings, run_id: str, request: LoadRequest) -> None:
+    def __init__(self, failures: Mapping[str, JobError], tables: int) -> None:
+        worst = min(failures.values(), key=lambda error: _SERIOUS.index(error.exit_code))
+        self.exit_code = worst.exit_code
+        self.reason = worst.reason
+        said = " ".join(f"{table}: {error}" for table, error in failures.items())
+        super().__init__(f"{len(failures)} of {tables} tables failed. {said}", code=worst.code)
+
+
+# Exit codes, the most serious first.
+_SERIOUS = (70, 78, 77, 69, 65, 75)
+
+
+def run_tables(
+    settings: Settings,
+    run_id: str,
+    request: LoadRequest,
+    definitions: Sequence[TableDefinition],
+    report_to: ReportWriter,
+) -> None:
+    """Loads the tables one after the other, each with a snapshot, a lock and a commit of its own.
+
+    One that fails does not stop the next; a signal does. Raises the failure of the only table, or
+    TablesFailedError once all were tried.
+    """
+    failures: dict[str, JobError] = {}
+    for definition in definitions:
+        run = Run(settings, run_id, request, definition)
+        if len(definitions) == 1:
+            run.execute(report_to)
+            break
+        table = str(definition.target)
+        with structlog.contextvars.bound_contextvars(target_table=table):
+            try:
+                run.execute(report_to)
+            except Exception as error:  # noqa: BLE001 - whatever it is, the next one is tried
+                failures[table] = _logged(error)
+        signals.resume("the tables after it were not loaded")
+    signals.ignore()
+    if failures:
+        raise TablesFailedError(failures, len(definitions))
+
+
+def _logged(error: Exception) -> JobError:
+    """The failure of one of several tables, in the log; of a bug, with where it is."""
+    failure = error if isinstance(error, JobError) else JobError(f"{type(error).__name__}: {error}")
+    log.error(
+        "table_failed", error=failure.message, remedy=failure.remedy, code=failure.code,
+        reason=failure.reason.value, exc_info=None if error is failure else error,
+        **failure.fields,
+    )  # fmt: skip
+    return failure
+
+
+class Run:
+    """One table's part in an invocation of `run` or `backfill`."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        run_id: str,
+        request: LoadRequest,
+        definition: TableDefinition,
+    ) -> None:
         self._settings = settings
         self._request = request
-        definition = settings.definition
+        self._definition = definition
         self._identity = RunIdentity(
             run_id=run_id,
             mode=request.mode,
@@ -50,7 +117,7 @@ class Run:
         # The attempt that the report is about: the last, unless an earlier one had committed.
         self._decisive = self._attempts[0]
 
-    def execute(self, report_file: Path | None = None) -> Report:
+    def execute(self, report_to: ReportWriter) -> Report:
         """Loads, retries what is temporary, and delivers the report.
 
         Raises the error that the run failed by, once its report is delivered.
@@ -61,20 +128,20 @@ class Run:
         failure: BaseException | None = None
         try:
             services = Services.read(self._settings, run.run_id)
-            lineage = services.lineage()
+            lineage = services.lineage(self._definition)
             if lineage:
                 lineage.emit(self._report(Outcome.RUNNING))
             self._load(services)
         except BaseException as error:  # noqa: BLE001 - whatever it is, it is reported, then raised
             failure = error
-        signals.ignore()
+        signals.postpone()
         if not self._decisive.ended_at:
             self._decisive.end(peak_memory_bytes=memory.peak_bytes())
         report = self._report(Outcome.FAILED if failure else Outcome.SUCCEEDED, failure)
-        deliver.write(report, report_file)
+        report_to.write(report)
         deliver.push(report, lambda: pushgateway(self._settings))
         if lineage:
-            lineage.emit(report)
+            lineage.emit(report, self._decisive.columns)
         if failure:
             raise failure
         log.info("run_finished", **report.summary(), **_SHOWN)
@@ -103,14 +170,14 @@ class Run:
         attempt = self._decisive = self._attempts[-1]
         with services.open_postgres() as session:
             load = Load(
-                definition=services.settings.definition,
+                definition=self._definition,
                 request=self._request,
                 max_shrink_percent=self._settings.max_shrink_percent,
                 run_id=self._identity.run_id,
                 attempt=attempt,
                 report=self._report,
             )
-            if not load.execute(session, services.open_source):
+            if not load.execute(session, lambda: services.open_source(self._definition)):
                 self._decisive = self._committed()
 
     def _note_pause(self, services: Services, seconds: float) -> None:
@@ -119,7 +186,7 @@ class Run:
             return
         try:
             with services.open_postgres() as session:
-                ledger = Ledger(session, services.settings.definition.target)
+                ledger = Ledger(session, self._definition.target)
                 ledger.note_pause(self._identity.run_id, seconds)
                 session.commit()
         except JobError as error:
@@ -131,7 +198,7 @@ class Run:
             return False
         try:
             with services.open_postgres() as session:
-                ledger = Ledger(session, services.settings.definition.target)
+                ledger = Ledger(session, self._definition.target)
                 ledger.close(self._report(Outcome.FAILED, error))
                 outcome = ledger.outcome(self._identity.run_id)
                 session.commit()

@@ -7,7 +7,7 @@ last, or only where it is asked for, is imported here when it is needed.
 import datetime
 import os
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -23,6 +23,7 @@ from etl_sales_target.config.settings import (
     LineageSettings,
     Settings,
 )
+from etl_sales_target.core.definitions import TableDefinition
 from etl_sales_target.core.errors import ConfigurationError
 from etl_sales_target.oracle import client_library
 from etl_sales_target.oracle import parameters as oracle_parameters
@@ -49,6 +50,11 @@ def begin() -> tuple[Settings, str]:
     run_id = f"{datetime.datetime.now(datetime.UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
     logs.configure(settings.log_level, settings.log_format, run_id=run_id)
     return settings, run_id
+
+
+def definitions(settings: Settings) -> Sequence[TableDefinition]:
+    """The table definitions: the built-in one."""
+    return (settings.definition,)
 
 
 @dataclass(frozen=True)
@@ -98,15 +104,15 @@ class Services:
         )
         return session
 
-    def source(self, session: OracleSession) -> Source:
-        """The source table in this session."""
-        return Source(session, self.settings.definition.source, batch_rows=self.settings.batch_rows)
+    def source(self, session: OracleSession, definition: TableDefinition) -> Source:
+        """The definition's source table in this session."""
+        return Source(session, definition, batch_rows=self.settings.batch_rows)
 
     @contextmanager
-    def open_source(self) -> Iterator[Source]:
-        """The source table in a session of its own."""
+    def open_source(self, definition: TableDefinition) -> Iterator[Source]:
+        """The definition's source table in a session of its own."""
         with self.open_oracle() as session:
-            yield self.source(session)
+            yield self.source(session, definition)
 
     def open_postgres(self) -> PostgresSession:
         """A session of the target's database."""
@@ -120,8 +126,8 @@ class Services:
         log.info("target_connected", server_version=session.server_version)
         return session
 
-    def lineage(self) -> "Lineage | None":
-        """Where the run's events go; None where no lineage server is set or can be used."""
+    def lineage(self, definition: TableDefinition) -> "Lineage | None":
+        """Where the events of this table's run go; None where no server is set or can be used."""
         settings = self.lineage_settings
         if not settings.url:
             return None
@@ -142,7 +148,7 @@ class Services:
             namespace=settings.namespace,
             parent=settings.parent_id,
             datasets=datasets(
-                self.settings.definition,
+                definition,
                 source_host=address.host,
                 source_port=address.port,
                 source_service=address.service,

@@ -19,7 +19,7 @@ from tabulate import tabulate
 
 from demo.databases import Databases, databases
 from etl_sales_target.core import control_totals, digest, statements
-from etl_sales_target.core.columns import COLUMNS
+from support.builders import COLUMNS
 from etl_sales_target.core.names import TableName
 
 TABLE = TableName("apps", "khs_customers_trx_targets")

@@ -10,7 +10,7 @@ from typing import Any, Self
 
 import pytest
 
-from etl_sales_target.core.columns import COLUMNS
+from support.builders import COLUMNS
 from support.command import Job
 from support.source_database import SourceDatabase
 from support.target_database import TargetDatabase

@@ -2,15 +2,21 @@
 
 from decimal import Decimal
 
-from etl_sales_target.core.columns import COLUMNS
+from etl_sales_target.core.columns import NUMBER, Column
 from etl_sales_target.core.control_totals import ControlTotals
+from etl_sales_target.core.definitions import TableLayout, sales_target
 from etl_sales_target.core.digest import PeriodDigest
+from etl_sales_target.core.names import TableName
 from etl_sales_target.core.periods import Period
 from etl_sales_target.core.plan import LoadedPeriod
 
 Number = str | int | Decimal
 
 DIGEST_VERSION = "digest_version 1"
+
+DEFINITION = sales_target(TableName("apps", "sales"), TableName("mb", "sales"))
+COLUMNS = ("id", "product_id", "target_month", "target_year", "target_amount")
+LAYOUT = TableLayout(DEFINITION, tuple(Column(name, NUMBER) for name in COLUMNS))
 
 
 def number(value: Number | None) -> Decimal | None:
@@ -27,8 +33,8 @@ def control_totals(
     """ControlTotals of this many rows: no NULLs but these, and all sums 0 but these."""
     return ControlTotals(
         rows=rows,
-        non_null={column: rows - (nulls or {}).get(column, 0) for column in COLUMNS},
-        sums={column: number(sums.get(column, 0)) for column in COLUMNS},
+        non_null=tuple(rows - (nulls or {}).get(column, 0) for column in COLUMNS),
+        sums=tuple(number(sums.get(column, 0)) for column in COLUMNS),
     )
 
 

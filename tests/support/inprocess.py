@@ -11,11 +11,22 @@ from etl_sales_target import cli
 from etl_sales_target.config.settings import Settings
 from etl_sales_target.core.plan import LoadRequest, Mode
 from etl_sales_target.core.result import Report
-from etl_sales_target.run import Run
+from etl_sales_target.reporting.deliver import ReportWriter
+from etl_sales_target.run import run_tables
 from etl_sales_target.runtime import logs
+from etl_sales_target.services import definitions
 from support.command import Job
 
 _numbers = count(1)
+
+
+class _LastReport(ReportWriter):
+    """Keeps the report of the only table."""
+
+    report: Report
+
+    def write(self, report: Report) -> None:
+        self.report = report
 
 
 def load(environ: Mapping[str, str], *, full: bool = False) -> Report:
@@ -23,7 +34,9 @@ def load(environ: Mapping[str, str], *, full: bool = False) -> Report:
     with mock.patch.dict(os.environ, environ), signals_as_they_are():
         logs.configure("ERROR")
         request = LoadRequest(Mode.FULL if full else Mode.RUN, allow_shrink=True)
-        return Run(Settings.read(), f"test-{next(_numbers)}", request).execute()
+        settings, last = Settings.read(), _LastReport(None)
+        run_tables(settings, f"test-{next(_numbers)}", request, definitions(settings), last)
+        return last.report
 
 
 def in_this_process(job: Job, *arguments: str, **environ: str) -> int:

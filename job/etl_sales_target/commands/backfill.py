@@ -1,6 +1,7 @@
 """`backfill`: reloads some months, changed or not."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -11,6 +12,7 @@ from etl_sales_target.commands.run import (
     execute,
     report_option,
 )
+from etl_sales_target.commands.tables_option import table_option
 from etl_sales_target.core.periods import MonthRange
 from etl_sales_target.core.plan import LoadRequest, Mode
 
@@ -33,6 +35,7 @@ class Month(click.ParamType[tuple[int, int]]):
 @click.command()
 @click.option("--from", "first", type=Month(), required=True, help="The first month.")
 @click.option("--to", "last", type=Month(), required=True, help="The last month, inclusive.")
+@table_option
 @dry_run_option
 @allow_shrink_option
 @report_option
@@ -40,6 +43,7 @@ def backfill(
     *,
     first: tuple[int, int],
     last: tuple[int, int],
+    tables: Sequence[str],
     dry_run: bool,
     allow_shrink: bool,
     report_file: Path | None,
@@ -48,4 +52,4 @@ def backfill(
     if last < first:
         raise click.BadParameter("it is before --from.", param_hint="'--to'")
     request = LoadRequest(Mode.BACKFILL, MonthRange(first, last), allow_shrink=allow_shrink)
-    execute(request, dry_run=dry_run, report_file=report_file)
+    execute(request, tables, dry_run=dry_run, report_file=report_file)

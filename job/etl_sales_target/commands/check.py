@@ -1,13 +1,17 @@
 """`check`: everything that a run needs, tried one by one, nothing left changed."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import click
 
 from etl_sales_target import services
+from etl_sales_target.commands.tables_option import selected, table_option
 from etl_sales_target.config.settings import Settings
+from etl_sales_target.core.definitions import TableDefinition, TableLayout
 from etl_sales_target.core.errors import JobError
+from etl_sales_target.core.names import TableName
 from etl_sales_target.oracle.session import initialise_driver
 from etl_sales_target.oracle.source import Source
 from etl_sales_target.postgres.ledger import Ledger
@@ -24,16 +28,21 @@ class CheckResult:
     name: str
     message: str
     error: JobError | None = None
+    was_skipped: bool = False
 
     def __str__(self) -> str:
-        return f"{'FAILED' if self.error else 'OK':<7} {self.name}: {self.message}"
+        verdict = "FAILED" if self.error else "SKIPPED" if self.was_skipped else "OK"
+        return f"{verdict:<7} {self.name}: {self.message}"
 
 
 @click.command()
-def check() -> None:
+@table_option
+def check(*, tables: Sequence[str]) -> None:
     """Check everything that a run needs: one line per check, with a suggested fix."""
+    settings, run_id = services.begin()
+    definitions = selected(settings, tables)
     failures = []
-    for result in run_checks(Services.read(*services.begin())):
+    for result in run_checks(Services.read(settings, run_id), definitions):
         click.echo(logs.redact(result))
         if result.error:
             failures.append(result.error)
@@ -41,17 +50,23 @@ def check() -> None:
         raise click.exceptions.Exit(failures[0].exit_code)
 
 
-def run_checks(services: Services) -> Iterator[CheckResult]:
-    """The source's side, then the target's, then the Pushgateway."""
+def run_checks(services: Services, definitions: Sequence[TableDefinition]) -> Iterator[CheckResult]:
+    """The client library, both databases, each table on both sides, then the Pushgateway."""
     client = _try("client library", lambda: initialise_driver(services.driver_mode))
     yield client
+    layouts: dict[TableDefinition, TableLayout] = {}
     if client.error is None:
-        yield from _source_checks(services)
-    yield from _target_checks(services)
+        yield from _source_checks(services, definitions, layouts)
+    yield from _target_checks(services, definitions, layouts)
     yield _try("Pushgateway", lambda: _check_pushgateway(services.settings))
 
 
-def _source_checks(services: Services) -> Iterator[CheckResult]:
+def _source_checks(
+    services: Services,
+    definitions: Sequence[TableDefinition],
+    layouts: dict[TableDefinition, TableLayout],
+) -> Iterator[CheckResult]:
+    """Fills in the layouts that were found."""
     try:
         session = services.open_oracle()
     except JobError as error:
@@ -59,17 +74,25 @@ def _source_checks(services: Services) -> Iterator[CheckResult]:
         return
     with session:
         yield CheckResult("source connection", f"Oracle {session.server_version}")
-        source = services.source(session)
-        yield _try("source object", source.resolve)
-        yield _try("source columns", lambda: _check_columns(source))
+        for definition in definitions:
+            source = services.source(session, definition)
+            of = _of(definition.source, definitions)
+            yield _try(f"source object{of}", source.resolve)
+            columns = _try(f"source columns{of}", partial(_describe, source))
+            yield columns
+            if columns.error is None:
+                layouts[definition] = source.layout
 
 
-def _check_columns(source: Source) -> str:
-    source.check_columns()
-    return "five NUMBER columns"
+def _describe(source: Source) -> str:
+    return ", ".join(f"{column.name} {column.type.source}" for column in source.layout.columns)
 
 
-def _target_checks(services: Services) -> Iterator[CheckResult]:
+def _target_checks(
+    services: Services,
+    definitions: Sequence[TableDefinition],
+    layouts: Mapping[TableDefinition, TableLayout],
+) -> Iterator[CheckResult]:
     try:
         session = services.open_postgres()
     except JobError as error:
@@ -77,10 +100,21 @@ def _target_checks(services: Services) -> Iterator[CheckResult]:
         return
     with session:
         yield CheckResult("target connection", f"PostgreSQL {session.server_version}")
-        name = services.settings.definition.target
-        ledger, target = Ledger(session, name), Target(session, name)
-        yield _try("ledger", lambda: _check_ledger(session, ledger))
-        yield _try("target table", lambda: _check_target(session, ledger, target))
+        for definition in definitions:
+            of = _of(definition.target, definitions)
+            ledger = Ledger(session, definition.target)
+            yield _try(f"ledger{of}", partial(_check_ledger, session, ledger))
+            layout = layouts.get(definition)
+            if layout is None:
+                message = "the columns of the source are not known"
+                yield CheckResult(f"target table{of}", message, was_skipped=True)
+            else:
+                yield _try(f"target table{of}", partial(_check_target, session, ledger, layout))
+
+
+def _of(table: TableName, among: Sequence[TableDefinition]) -> str:
+    """Which table a check is of, where there are several."""
+    return f" {table}" if len(among) > 1 else ""
 
 
 # What is missing is made, to see that it may be; the transaction is never committed.
@@ -93,12 +127,15 @@ def _check_ledger(session: PostgresSession, ledger: Ledger) -> str:
     return f"`run` will create {', '.join(made)}" if made else "tables and privileges fit"
 
 
-def _check_target(session: PostgresSession, ledger: Ledger, target: Target) -> str:
+def _check_target(session: PostgresSession, ledger: Ledger, layout: TableLayout) -> str:
     session.rollback()
     ledger.create_missing()
-    made = target.create_missing()
+    target = Target(session, layout)
+    exists = target.exists()
+    if not exists:
+        target.create(layout)
     target.check()
-    fit = "`run` will create it" if made else "columns and privileges fit"
+    fit = "columns and privileges fit" if exists else "`run` will create it"
     return "; ".join([fit, *target.warnings()])
 
 

@@ -1,16 +1,19 @@
-"""`run`: makes the target equal to the source."""
+"""`run`: makes the targets equal to their sources."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
 from etl_sales_target import load, services
+from etl_sales_target.commands.tables_option import headline, selected, table_option
 from etl_sales_target.core import guards
+from etl_sales_target.core.definitions import TableDefinition
 from etl_sales_target.core.plan import LoadRequest, Mode
 from etl_sales_target.reporting import render
-from etl_sales_target.reporting.deliver import STDOUT
-from etl_sales_target.run import Run
+from etl_sales_target.reporting.deliver import STDOUT, ReportWriter
+from etl_sales_target.run import run_tables
 from etl_sales_target.services import Services
 
 
@@ -49,30 +52,56 @@ report_option = click.option(
 
 @click.command()
 @click.option("--full", is_flag=True, help="Reload every period, also those that did not change.")
+@table_option
 @dry_run_option
 @allow_shrink_option
 @report_option
-def run(*, full: bool, dry_run: bool, allow_shrink: bool, report_file: Path | None) -> None:
-    """Make the target equal to the source by reloading the periods that differ."""
+def run(
+    *,
+    full: bool,
+    tables: Sequence[str],
+    dry_run: bool,
+    allow_shrink: bool,
+    report_file: Path | None,
+) -> None:
+    """Make the targets equal to their sources by reloading the periods that differ."""
     request = LoadRequest(Mode.FULL if full else Mode.RUN, allow_shrink=allow_shrink)
-    execute(request, dry_run=dry_run, report_file=report_file)
+    execute(request, tables, dry_run=dry_run, report_file=report_file)
 
 
-def execute(request: LoadRequest, *, dry_run: bool, report_file: Path | None) -> None:
+def execute(
+    request: LoadRequest, tables: Sequence[str], *, dry_run: bool, report_file: Path | None
+) -> None:
     """Loads what is asked for, or prints the plan."""
     if dry_run and report_file:
         raise click.UsageError("A dry run leaves no report.")
     settings, run_id = services.begin()
+    definitions = selected(settings, tables)
+    if request.months:
+        _require_periods(definitions)
     if dry_run:
-        _print_plan(Services.read(settings, run_id), request)
+        _print_plans(Services.read(settings, run_id), request, definitions)
     else:
-        Run(settings, run_id, request).execute(report_file)
+        writer = ReportWriter(report_file, tables=len(definitions))
+        run_tables(settings, run_id, request, definitions, writer)
 
 
-def _print_plan(services: Services, request: LoadRequest) -> None:
-    settings = services.settings
-    with services.open_postgres() as session, services.open_source() as source:
-        plan = load.preview(session, source, settings.definition, request)
-    click.echo(render.plan(plan))
-    if not request.allow_shrink:
-        guards.check_shrink(plan, settings.max_shrink_percent)
+def _require_periods(definitions: Sequence[TableDefinition]) -> None:
+    """A backfill is of months."""
+    for definition in definitions:
+        if definition.period is None:
+            raise click.UsageError(
+                f"{definition.target} has no periods: name other tables with --table, or use "
+                "`run --full` for this one."
+            )
+
+
+def _print_plans(
+    services: Services, request: LoadRequest, definitions: Sequence[TableDefinition]
+) -> None:
+    for definition in definitions:
+        with services.open_postgres() as session, services.open_source(definition) as source:
+            plan = load.preview(session, source, request)
+        click.echo(headline(definition, definitions) + render.plan(plan))
+        if not request.allow_shrink:
+            guards.check_shrink(plan, services.settings.max_shrink_percent)

@@ -1,8 +1,11 @@
 """`runs`: shows the last runs on record."""
 
+from collections.abc import Sequence
+
 import click
 
 from etl_sales_target import services
+from etl_sales_target.commands.tables_option import headline, selected, table_option
 from etl_sales_target.core.errors import NotFoundError
 from etl_sales_target.postgres.ledger import Ledger
 from etl_sales_target.reporting import render
@@ -10,13 +13,22 @@ from etl_sales_target.services import Services
 
 
 @click.command()
-@click.option("--last", default=20, type=click.IntRange(min=1), help="How many; 20 by default.")
-def runs(*, last: int) -> None:
+@table_option
+@click.option(
+    "--last", default=20, type=click.IntRange(min=1), help="How many of each table; 20 by default."
+)
+def runs(*, tables: Sequence[str], last: int) -> None:
     """Show the last runs, from the ledger."""
-    opened = Services.read(*services.begin())
+    settings, run_id = services.begin()
+    definitions = selected(settings, tables)
+    opened = Services.read(settings, run_id)
     with opened.open_postgres() as session:
-        ledger = Ledger(session, opened.settings.definition.target)
-        if not ledger.exists():
-            raise NotFoundError("There is no ledger yet.", remedy="The first `run` makes it.")
-        found = ledger.last_runs(last)
-    click.echo(render.runs(found))
+        for definition in definitions:
+            ledger = Ledger(session, definition.target)
+            if not ledger.exists():
+                raise NotFoundError(
+                    f"There is no ledger in {definition.target.schema} yet.",
+                    remedy="The first `run` makes it.",
+                )
+            found = ledger.last_runs(last)
+            click.echo(headline(definition, definitions) + render.runs(found))

@@ -1,16 +1,16 @@
 """`verify`: whether source and target are equal now. Writes nothing that stays."""
 
+from collections.abc import Sequence
 from contextlib import closing
-from typing import Any
 
 import click
 import structlog
-from sqlalchemy import Select, Table, func, over, select
 from sqlalchemy.schema import CreateTable
 
 from etl_sales_target import services
-from etl_sales_target.core import statements
+from etl_sales_target.commands.tables_option import headline, selected, table_option
 from etl_sales_target.core.control_totals import total_rows
+from etl_sales_target.core.copy_format import Encoder
 from etl_sales_target.core.names import TableName
 from etl_sales_target.core.reconciliation import (
     RowDifference,
@@ -18,6 +18,7 @@ from etl_sales_target.core.reconciliation import (
     VerifyError,
     compare,
 )
+from etl_sales_target.core.statements import SqlTable, rows_not_in
 from etl_sales_target.oracle.source import Source
 from etl_sales_target.postgres.session import PostgresSession
 from etl_sales_target.postgres.target import Target
@@ -33,28 +34,33 @@ _SOURCE_ROWS = TableName("pg_temp", "etl_sales_target_source_rows")
 
 @click.command()
 @click.option("--rows", is_flag=True, help="Compare row by row, not only control totals.")
-def verify(*, rows: bool) -> None:
+@table_option
+def verify(*, rows: bool, tables: Sequence[str]) -> None:
     """Compare source and target as they are now; exit code 65 where they differ."""
-    opened = Services.read(*services.begin())
-    with opened.open_postgres() as session, opened.open_source() as source:
-        target = Target(session, opened.settings.definition.target)
-        found = compare_tables(source, session, target, rows=rows)
-    click.echo(render.verification(found))
-    if not found.is_equal:
+    settings, run_id = services.begin()
+    definitions = selected(settings, tables)
+    opened = Services.read(settings, run_id)
+    different = []
+    for definition in definitions:
+        with opened.open_postgres() as session, opened.open_source(definition) as source:
+            found = compare_tables(source, session, rows=rows)
+        click.echo(headline(definition, definitions) + render.verification(found))
+        if not found.is_equal:
+            different.append(str(definition.target))
+    if different:
         raise VerifyError(
-            "Source and target differ.",
+            f"Source and target differ: {', '.join(different)}.",
             remedy="`run` reloads what changed in the source, `run --full` everything.",
         )
 
 
-def compare_tables(
-    source: Source, session: PostgresSession, target: Target, *, rows: bool
-) -> Verification:
+def compare_tables(source: Source, session: PostgresSession, *, rows: bool) -> Verification:
     """Compares every period's control totals and, where asked, every row.
 
     Reads a second time before it says that they differ: a load or an edit may have come between
     the two snapshots.
     """
+    target = Target(session, source.layout)
     target.check_columns()
     session.rollback()
     found = _compare(source, session, target, rows=rows)
@@ -75,12 +81,16 @@ def _compare(
     periods = sorted({*source_totals, *target_totals}, key=lambda period: period.sort_key)
     expected = {period: source_totals.get(period) for period in periods}
     differences: tuple[RowDifference | None, RowDifference | None] = (None, None)
-    mismatches = compare(expected, target_totals, target.magnitudes)
+    layout = source.layout
+    mismatches = compare(
+        expected, target_totals, columns=layout.columns, magnitudes=target.magnitudes
+    )
     if rows:
         total = total_rows(source_totals.values())
         differences = _compare_rows(source, session, target, total)
     session.rollback()
     return Verification(
+        columns=layout.names,
         periods=len(expected),
         rows=total_rows(target_totals.values()),
         mismatches=mismatches,
@@ -93,27 +103,18 @@ def _compare_rows(
     source: Source, session: PostgresSession, target: Target, total: int
 ) -> tuple[RowDifference, RowDifference]:
     """Streams the source into a temporary table, and takes the difference both ways."""
-    source_rows = statements.describe(_SOURCE_ROWS)
-    session.execute(CreateTable(source_rows))
+    these, those = SqlTable(_SOURCE_ROWS, source.layout), SqlTable(target.name, source.layout)
+    session.execute(CreateTable(these.table))
     with closing(source.batches(None)) as batches:
-        session.copy(source_rows, progress.track(batches, total_rows=total))
-    session.analyze(source_rows)
-    return (
-        _difference(session, source_rows, target.table),
-        _difference(session, target.table, source_rows),
-    )
+        session.copy(
+            these.table,
+            progress.track(batches, total_rows=total),
+            Encoder(source.layout.columns),
+        )
+    session.analyze(these.table)
+    return _difference(session, these, those), _difference(session, those, these)
 
 
-def _difference(session: PostgresSession, these: Table, those: Table) -> RowDifference:
-    found = session.execute(_not_in(these, those)).all()
+def _difference(session: PostgresSession, these: SqlTable, those: SqlTable) -> RowDifference:
+    found = session.execute(rows_not_in(these, those, _SHOWN_ROWS)).all()
     return RowDifference(found[0][0], [row[1:] for row in found]) if found else RowDifference()
-
-
-def _not_in(these: Table, those: Table) -> Select[Any]:
-    """How many rows of `these` are not in `those`, as multisets, and the first of them."""
-    missing = select(*these.c).except_all(select(*those.c)).subquery()
-    return (
-        select(over(func.count()), *missing.c)
-        .order_by(missing.c.target_year, missing.c.target_month, missing.c.id)
-        .limit(_SHOWN_ROWS)
-    )

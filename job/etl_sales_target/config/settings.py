@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from environs import Env, EnvError, ValidationError, validate
 
 from etl_sales_target.config.encoding import as_utf8
-from etl_sales_target.core.definitions import TableDefinition
+from etl_sales_target.core.definitions import TableDefinition, sales_target
 from etl_sales_target.core.errors import ConfigurationError
 from etl_sales_target.core.names import TableName
 
@@ -82,8 +82,8 @@ class Settings:
 
     @property
     def definition(self) -> TableDefinition:
-        """The table that is loaded, and where to."""
-        return TableDefinition(source=self.source_table, target=self.target_table)
+        """The built-in definition, with the names of its tables."""
+        return sales_target(self.source_table, self.target_table)
 
     @classmethod
     def read(cls) -> "Settings":

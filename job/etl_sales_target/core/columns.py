@@ -17,12 +17,13 @@ class ColumnType:
     """A type of Oracle that the job can keep exactly.
 
     `source` is Oracle's name of it, such as VARCHAR2(20); `fraction_digits` are those of the
-    seconds of a TIMESTAMP.
+    seconds of a TIMESTAMP; `most_bytes` bounds a value on its way.
     """
 
     kind: Kind
     source: str
     fraction_digits: int = 0
+    most_bytes: int = 41  # a NUMBER's 40 digits and its sign
 
     @property
     def target(self) -> str:

@@ -1,6 +1,6 @@
 """Table definitions: which source table is loaded into which target, and how it is divided."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -116,7 +116,6 @@ class TableLayout:
             )
 
 
-def kept_columns(definition: TableDefinition, without: Sequence[str], found: Sequence[str]) -> str:
-    """The line of a definition's file that leaves these columns out."""
-    kept = definition.columns or found
-    return f"columns: [{', '.join(name for name in kept if name not in without)}]"
+def without(layout: TableLayout, *names: str) -> str:
+    """The line of a definition that leaves these columns out."""
+    return f"`columns: [{', '.join(name for name in layout.names if name not in names)}]`"

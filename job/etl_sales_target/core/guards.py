@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from etl_sales_target.core.definitions import TableLayout
 from etl_sales_target.core.errors import DataError, Reason
 from etl_sales_target.core.plan import Plan
 
@@ -38,13 +39,15 @@ def check_shrink(plan: Plan, max_shrink_percent: int) -> None:
         )
 
 
-def warnings(plan: Plan, repeated_ids: int) -> Iterator[str]:
+def warnings(plan: Plan, layout: TableLayout, repeated_keys: int) -> Iterator[str]:
     """A sentence for each thing in the source that is probably a mistake there."""
-    if repeated_ids:
-        yield f"{repeated_ids} rows repeat the id of another row."
-    for column in ("id", "product_id", "target_year", "target_month"):
+    key, period = layout.definition.key, layout.definition.period
+    if repeated_keys:
+        yield f"{repeated_keys} rows repeat the {', '.join(key)} of another row."
+    for column in dict.fromkeys((*key, *(period.columns if period else ()))):
+        position = layout.position(column)
         nulls = sum(
-            digest.totals.rows - digest.totals.non_null[column] for digest in plan.source.values()
+            digest.totals.rows - digest.totals.non_null[position] for digest in plan.source.values()
         )
         if nulls:
             yield f"{nulls} rows have no {column}."

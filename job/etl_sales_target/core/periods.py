@@ -37,6 +37,18 @@ class Period:
         return self.year is not None and self.year.is_finite() and self.month in range(1, 13)
 
 
+class _WholeTable(Period):
+    """The one period of a table that is not divided."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return "all"
+
+
+WHOLE_TABLE = _WholeTable(None, None)
+
+
 def _rank(number: Decimal | None) -> tuple[int, Decimal]:
     if number is None:
         return 2, Decimal(0)

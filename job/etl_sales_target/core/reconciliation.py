@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Decimal, localcontext
 from typing import Any
 
-from etl_sales_target.core.control_totals import ControlTotals
+from etl_sales_target.core.columns import Column
+from etl_sales_target.core.control_totals import ControlTotals, Magnitudes, sum_of
 from etl_sales_target.core.copy_format import Batch
 from etl_sales_target.core.errors import DataError, Reason
 from etl_sales_target.core.periods import Period
@@ -15,20 +16,21 @@ _SHOWN = 5
 # What Oracle promises of a NUMBER (Database SQL Language Reference, "Data Types").
 _ORACLE_DIGITS = 38
 
-# By period and column, the sum of the absolute values.
-Magnitudes = Mapping[Period, Mapping[str, Decimal]]
 FindMagnitudes = Callable[[Sequence[Period]], Magnitudes]
 
 
 @dataclass(frozen=True)
 class Mismatch:
-    """One control total of one period that differs. `expected` is the source's."""
+    """One control total of one period that differs. `expected` is the source's.
+
+    `position` is that of the column, where it is a sum.
+    """
 
     period: Period
     name: str
     expected: Decimal | int | None
     actual: Decimal | int | None
-    column: str | None = None  # of a sum
+    position: int | None = None
 
     def __str__(self) -> str:
         return f"{self.period} {self.name}: expected {self.expected}, found {self.actual}"
@@ -46,6 +48,7 @@ class RowDifference:
 class Verification:
     """What `verify` found. The differences are None where only control totals were compared."""
 
+    columns: Sequence[str]
     periods: int
     rows: int
     mismatches: Sequence[Mismatch]
@@ -90,19 +93,20 @@ def reconcile(
     expected: Mapping[Period, ControlTotals | None],
     actual: Mapping[Period, ControlTotals],
     *,
+    columns: Sequence[Column],
     magnitudes: FindMagnitudes,
     rows: Mapping[str, tuple[int, int]],
 ) -> None:
     """Raises ReconciliationError unless all control totals and row counts are equal.
 
-    `magnitudes` is as for `compare`; `rows` are further counts by name: what the source says, and
-    what was found.
+    `columns` and `magnitudes` are as for `compare`; `rows` are further counts by name: what the
+    source says, and what was found.
     """
     remedy = (
         "Nothing was committed. Look for triggers, rules or row level security on the target; "
         "`verify --rows` shows rows that differ."
     )
-    mismatches = compare(expected, actual, magnitudes)
+    mismatches = compare(expected, actual, columns=columns, magnitudes=magnitudes)
     found = [
         *map(str, mismatches[:_SHOWN]),
         *(f"{name}: expected {a}, found {b}" for name, (a, b) in rows.items() if a != b),
@@ -116,21 +120,26 @@ def reconcile(
 def compare(
     expected: Mapping[Period, ControlTotals | None],
     actual: Mapping[Period, ControlTotals],
+    *,
+    columns: Sequence[Column],
     magnitudes: FindMagnitudes,
 ) -> list[Mismatch]:
     """What differs in the expected periods: the rows, or else the non-null counts and sums.
 
-    `magnitudes` finds, in the target, the sums of absolute values of some periods by column. It is
-    asked only where a sum differs: Oracle may have rounded it.
+    The control totals are of these columns, in order. `magnitudes` finds, in the target, the sums
+    of absolute values of some periods by column. It is asked only where a sum differs: Oracle may
+    have rounded it.
     """
-    found = list(_differences(expected, actual))
-    doubtful = {mismatch.period for mismatch in found if mismatch.column}
+    found = list(_differences(expected, actual, columns))
+    doubtful = {mismatch.period for mismatch in found if mismatch.position is not None}
     sizes = magnitudes(list(doubtful)) if doubtful else {}
     return [mismatch for mismatch in found if not _may_be_rounded(mismatch, actual, sizes)]
 
 
 def _differences(
-    expected: Mapping[Period, ControlTotals | None], actual: Mapping[Period, ControlTotals]
+    expected: Mapping[Period, ControlTotals | None],
+    actual: Mapping[Period, ControlTotals],
+    columns: Sequence[Column],
 ) -> Iterator[Mismatch]:
     for period, totals in expected.items():
         rows = totals.rows if totals else 0
@@ -139,18 +148,19 @@ def _differences(
         if rows != found_rows:
             yield Mismatch(period, "rows", rows, found_rows)
         elif totals and found:
-            yield from _column_differences(period, totals, found)
+            yield from _column_differences(period, totals, found, columns)
 
 
 def _column_differences(
-    period: Period, expected: ControlTotals, actual: ControlTotals
+    period: Period, expected: ControlTotals, actual: ControlTotals, columns: Sequence[Column]
 ) -> Iterator[Mismatch]:
-    for column, count in expected.non_null.items():
-        if count != actual.non_null[column]:
-            yield Mismatch(period, f"non-null {column}", count, actual.non_null[column])
-    for column, total in expected.sums.items():
-        if total != actual.sums[column]:
-            yield Mismatch(period, f"sum of {column}", total, actual.sums[column], column)
+    for position, column in enumerate(columns):
+        counts = expected.non_null[position], actual.non_null[position]
+        if counts[0] != counts[1]:
+            yield Mismatch(period, f"non-null {column.name}", *counts)
+        sums = expected.sums[position], actual.sums[position]
+        if sums[0] != sums[1]:
+            yield Mismatch(period, sum_of(column), *sums, position)
 
 
 def _may_be_rounded(
@@ -164,9 +174,10 @@ def _may_be_rounded(
     the values are 38 or less, nothing is rounded.
     """
     source, target = mismatch.expected, mismatch.actual
-    if not mismatch.column or not isinstance(source, Decimal) or not isinstance(target, Decimal):
+    position = mismatch.position
+    if position is None or not isinstance(source, Decimal) or not isinstance(target, Decimal):
         return False
-    highest = magnitudes[mismatch.period][mismatch.column].adjusted()
+    highest = magnitudes[mismatch.period][position].adjusted()
     lowest = target.as_tuple().exponent  # PostgreSQL's sum keeps the decimals of all values.
     if not isinstance(lowest, int) or highest - lowest + 1 <= _ORACLE_DIGITS:
         return False

@@ -6,13 +6,14 @@ docs/report.schema.json describes the report as JSON.
 import dataclasses
 import datetime
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
 from etl_sales_target import __version__
+from etl_sales_target.core.columns import Column
 from etl_sales_target.core.errors import Failure
 from etl_sales_target.core.plan import Mode, Plan
 
@@ -69,6 +70,7 @@ class Attempt:
     phase_seconds: dict[Phase, float] = field(default_factory=dict)
     abandoned_runs: list[str] = field(default_factory=list)
     earlier_runs: dict[str, int] | None = None
+    columns: Sequence[Column] = ()
     snapshot: datetime.datetime | None = None
     plan: Plan | None = None
     rows_deleted: int = 0

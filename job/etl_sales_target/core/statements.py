@@ -4,83 +4,181 @@ Nothing here opens a connection. `control_totals` and `digest` add the statement
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import (
     ARRAY,
     BindParameter,
-    Column,
     ColumnElement,
     MetaData,
     Numeric,
     Select,
     Table,
+    Text,
     and_,
     any_,
+    cast,
+    collate,
+    column,
     false,
     func,
     literal,
+    literal_column,
+    null,
     or_,
+    over,
     select,
+    table,
+    true,
     tuple_,
 )
+from sqlalchemy import Column as SqlColumn
+from sqlalchemy.dialects.postgresql import TIMESTAMP
+from sqlalchemy.types import TypeEngine
 
-from etl_sales_target.core.columns import COLUMNS
+from etl_sales_target.core.columns import Column, ColumnType, Kind
+from etl_sales_target.core.definitions import MonthOfDate, TableLayout
+from etl_sales_target.core.expressions import CivilText, DatePart
 from etl_sales_target.core.names import TableName
-from etl_sales_target.core.periods import Period
+from etl_sales_target.core.periods import WHOLE_TABLE, Period
 
-Numbers = Sequence[Decimal | int | None]
+Values = Sequence[Decimal | int | None]
+PeriodKey = tuple[ColumnElement[Any], ColumnElement[Any]]
 
 
-def describe(name: TableName, spell: Callable[[str], str] = str) -> Table:
-    """The table of this name: NUMERIC columns and nothing else, as in the source.
+class SqlTable:
+    """A table as one database knows it: its name there, and its columns as the source has them.
 
     `spell` writes a lower-case name as the database's dialect is to be given it.
     """
-    return Table(
-        spell(name.name),
-        MetaData(),
-        *(Column(spell(column), Numeric, key=column) for column in COLUMNS),
-        schema=spell(name.schema),
+
+    def __init__(
+        self, name: TableName, layout: TableLayout, spell: Callable[[str], str] = str
+    ) -> None:
+        self.layout = layout
+        self.table = Table(
+            spell(name.name),
+            MetaData(),
+            *(_sql_column(column, spell) for column in layout.columns),
+            schema=spell(name.schema),
+            comment=layout.comment,
+        )
+
+    def __iter__(self) -> Iterator[tuple[Column, SqlColumn[Any]]]:
+        """Each column with the one of SQLAlchemy."""
+        return zip(self.layout.columns, self.table.columns, strict=True)
+
+    @property
+    def period(self) -> PeriodKey | None:
+        """Year and month of a row; None where the whole table is one period."""
+        columns, period = self.table.c, self.layout.definition.period
+        if period is None:
+            return None
+        if isinstance(period, MonthOfDate):
+            date = columns[period.date]
+            return DatePart("YEAR", date), DatePart("MONTH", date)
+        return columns[period.year], columns[period.month]
+
+    def named(self, names: Iterable[str]) -> list[SqlColumn[Any]]:
+        """The columns of these names."""
+        return [self.table.c[name] for name in names]
+
+
+def _sql_column(column: Column, spell: Callable[[str], str]) -> SqlColumn[Any]:
+    return SqlColumn(
+        spell(column.name), _sql_type(column.type), key=column.name, comment=column.comment
     )
 
 
-def rows(table: Table, periods: Sequence[Period] | None) -> Select[Any]:
-    """All rows of these periods; with None, of the whole table."""
-    statement = select(*table.c)
-    return statement if periods is None else statement.where(in_periods(table, periods))
+def _sql_type(column_type: ColumnType) -> TypeEngine[Any]:
+    match column_type.kind:
+        case Kind.NUMBER:
+            return Numeric()
+        case Kind.TEXT:
+            return Text()
+        case Kind.DATETIME:
+            return TIMESTAMP(precision=column_type.fraction_digits)
 
 
-def no_rows(table: Table) -> Select[Any]:
-    """A query that reads nothing and fails where the table or one of its columns is missing."""
-    return select(*table.c).where(table.c.id.is_(None), table.c.id.is_not(None))
+def source_rows(sql: SqlTable, periods: Sequence[Period] | None) -> Select[Any]:
+    """All rows of these periods (None: of the table), as COPY takes them. Oracle's SQL."""
+    values = (
+        CivilText(value, each.type.fraction_digits) if each.type.kind is Kind.DATETIME else value
+        for each, value in sql
+    )
+    statement = select(*values)
+    return statement if periods is None else statement.where(in_periods(sql, periods))
 
 
-def counts(table: Table) -> Select[Any]:
+def no_rows(
+    name: TableName, columns: Sequence[str] | None, spell: Callable[[str], str]
+) -> Select[Any]:
+    """A query that reads nothing, and tells the types of these columns (None: of all)."""
+    named: list[ColumnElement[Any]] = [column(spell(each)) for each in columns or ()]
+    named = named or [literal_column("*")]
+    return (
+        select(*named)
+        .select_from(table(spell(name.name), schema=spell(name.schema)))
+        .where(literal_column("1") == literal_column("0"))
+    )
+
+
+def counts(sql: SqlTable) -> Select[Any]:
     """One row per period: year, month, rows."""
-    return by_period(table, func.count())
+    return by_period(sql, func.count())
 
 
-def read_counts(result: Iterable[Numbers]) -> dict[Period, int]:
+def read_counts(result: Iterable[Values], layout: TableLayout) -> dict[Period, int]:
     """What `counts` returned."""
-    return {read_period(row): int(row[2] or 0) for row in result}
+    return {read_period(row, layout): int(row[2]) for row in result if row[2]}
 
 
-def repeated_ids(table: Table) -> Select[Any]:
-    """One number: the rows whose id another row has already."""
-    return select(func.count(table.c.id) - func.count(table.c.id.distinct()))
+def repeated_keys(sql: SqlTable, periods: Sequence[Period] | None) -> Select[Any]:
+    """One number: the rows of these periods whose whole key another of them has already."""
+    key = sql.named(sql.layout.definition.key)
+    rows = func.count().label("rows")
+    known = select(rows).where(*(column.is_not(None) for column in key)).group_by(*key)
+    repeated = only(periods, sql, known.having(func.count() > 1)).subquery()
+    return select(func.coalesce(func.sum(repeated.c.rows - 1), 0))
 
 
-def by_period(table: Table, *columns: ColumnElement[Any]) -> Select[Any]:
-    """One row per period: year, month, then these aggregates."""
-    year, month = table.c.target_year, table.c.target_month
-    return select(year, month, *columns).group_by(year, month)
+def rows_not_in(these: SqlTable, those: SqlTable, most: int) -> Select[Any]:
+    """How many rows of `these` are not in `those`, as multisets, and the first of them as text.
+
+    Two texts are equal only byte by byte, whatever their column's collation says.
+    """
+    missing = select(*_comparable(these)).except_all(select(*_comparable(those))).subquery()
+    first = these.layout.definition.period.columns if these.layout.definition.period else ()
+    order = dict.fromkeys((*first, *these.layout.definition.key, *these.layout.names))
+    shown: Select[Any] = select(
+        over(func.count()), *(cast(missing.c[name], Text) for name in these.layout.names)
+    )
+    return shown.order_by(*(missing.c[name] for name in order)).limit(most)
 
 
-def read_period(row: Numbers) -> Period:
+def _comparable(sql: SqlTable) -> Iterator[ColumnElement[Any]]:
+    for each, value in sql:
+        is_text = each.type.kind is Kind.TEXT
+        yield (collate(value, "C") if is_text else value).label(each.name)
+
+
+def by_period(sql: SqlTable, *columns: ColumnElement[Any]) -> Select[Any]:
+    """One row per period that has rows: year, month, then these aggregates.
+
+    Where the whole table is one period, year and month are NULL, and an empty table, too, has a
+    row.
+    """
+    if sql.period is None:
+        return select(null(), null(), *columns).select_from(sql.table)
+    return select(*sql.period, *columns).group_by(*sql.period)
+
+
+def read_period(row: Values, layout: TableLayout) -> Period:
     """The period of a row that a statement made by `by_period` returned."""
+    if layout.definition.period is None:
+        return WHOLE_TABLE
     return Period(read_number(row[0]), read_number(row[1]))
 
 
@@ -89,17 +187,19 @@ def read_number(value: Decimal | int | None) -> Decimal | None:
     return None if value is None else Decimal(value)
 
 
-def only(periods: Sequence[Period] | None, table: Table, statement: Select[Any]) -> Select[Any]:
-    """The statement for these periods alone; with None, for all rows. PostgreSQL's SQL."""
-    return statement if periods is None else statement.where(in_any_of(table, periods))
+def only(periods: Sequence[Period] | None, sql: SqlTable, statement: Select[Any]) -> Select[Any]:
+    """The statement for the rows of these periods alone; with None, for all. PostgreSQL's SQL."""
+    return statement if periods is None else statement.where(in_any_of(sql, periods))
 
 
-def in_any_of(table: Table, periods: Sequence[Period]) -> ColumnElement[bool]:
-    """The condition that a row lies in one of these periods, NULL included. PostgreSQL's SQL.
+def in_any_of(sql: SqlTable, periods: Sequence[Period]) -> ColumnElement[bool]:
+    """Whether a row lies in one of these periods, in PostgreSQL.
 
     The periods are sent as a few arrays: a statement has at most 65,535 parameters.
     """
-    year, month = table.c.target_year, table.c.target_month
+    if sql.period is None:
+        return true() if WHOLE_TABLE in periods else false()
+    year, month = sql.period
     dated = [period for period in periods if None not in (period.year, period.month)]
     among = (
         func.unnest(
@@ -126,19 +226,21 @@ def _numbers(values: Iterable[Decimal | None]) -> BindParameter[Any]:
     return literal([value for value in values if value is not None], ARRAY(Numeric))
 
 
-def in_periods(table: Table, periods: Sequence[Period]) -> ColumnElement[bool]:
+def in_periods(sql: SqlTable, periods: Sequence[Period]) -> ColumnElement[bool]:
     """The same condition as IN lists, for Oracle and some hundred periods."""
+    if sql.period is None:
+        return true() if WHOLE_TABLE in periods else false()
     by_year: dict[Decimal | None, list[Decimal | None]] = defaultdict(list)
     for period in periods:
         by_year[period.year].append(period.month)
-    year, month = table.c.target_year, table.c.target_month
+    year, month = sql.period
     return or_(
         false(),
         *(and_(_one_of(year, [each]), _one_of(month, months)) for each, months in by_year.items()),
     )
 
 
-def _one_of(column: Column[Any], values: Sequence[Decimal | None]) -> ColumnElement[bool]:
-    known = [value for value in values if value is not None]
-    conditions = [column.in_(known)] if known else []
-    return or_(*conditions, column.is_(None)) if None in values else conditions[0]
+def _one_of(value: ColumnElement[Any], values: Sequence[Decimal | None]) -> ColumnElement[bool]:
+    known = [each for each in values if each is not None]
+    conditions = [value.in_(known)] if known else []
+    return or_(*conditions, value.is_(None)) if None in values else conditions[0]

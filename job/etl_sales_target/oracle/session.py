@@ -144,6 +144,13 @@ class OracleSession:
             row: tuple[Any, ...] | None = self._call(cursor.fetchone)
             return row
 
+    def all_rows(self, sql: str, *, doing: str, **parameters: str) -> list[tuple[Any, ...]]:
+        """All rows of a query that has few; `doing` as for `query`."""
+        with translated(doing), self._driver.cursor() as cursor:
+            self._call(cursor.execute, sql, parameters)
+            rows: list[tuple[Any, ...]] = self._call(cursor.fetchall)
+            return rows
+
     @contextlib.contextmanager
     def query(
         self, statement: Select[Any], *, doing: str, fetch_rows: int, literal: bool = False
@@ -172,24 +179,16 @@ class OracleSession:
 
 
 class Rows:
-    """What a query returns: each NUMBER as its decimal text."""
+    """What a query returns: each NUMBER as its decimal text, each text as it is."""
 
     def __init__(self, cursor: oracledb.Cursor, call: Callable[..., Any]) -> None:
         self._cursor = cursor
         self._call = call
 
     @property
-    def column_types(self) -> dict[str, str]:
-        """Each column's name and type in Oracle, such as NUMBER."""
-        return {
-            column.name: column.type.name.removeprefix("DB_TYPE_")
-            for column in self._cursor.description or ()
-        }
-
-    def all(self) -> list[tuple[str | None, ...]]:
-        """All rows at once."""
-        rows: list[tuple[str | None, ...]] = self._call(self._cursor.fetchall)
-        return rows
+    def description(self) -> list[oracledb.FetchInfo]:
+        """What the driver says of each column."""
+        return self._cursor.description or []
 
     def next(self, rows: int) -> list[tuple[str | None, ...]]:
         """The next rows, at most so many; empty at the end."""

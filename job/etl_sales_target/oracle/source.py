@@ -1,9 +1,11 @@
-"""The source table: checked, then digested, added up and read in one snapshot."""
+"""The source table: described, then digested, added up and read in one snapshot."""
 
+import dataclasses
 import datetime
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 
 from sqlalchemy import Select
@@ -11,10 +13,13 @@ from sqlalchemy import Select
 from etl_sales_target.core import control_totals, digest, statements
 from etl_sales_target.core.control_totals import ControlTotals
 from etl_sales_target.core.copy_format import Batch
+from etl_sales_target.core.definitions import TableDefinition, TableLayout
 from etl_sales_target.core.digest import PeriodDigest
-from etl_sales_target.core.errors import NotFoundError
+from etl_sales_target.core.errors import NotFoundError, TemporaryError
 from etl_sales_target.core.names import TableName
 from etl_sales_target.core.periods import Period
+from etl_sales_target.core.statements import SqlTable
+from etl_sales_target.oracle import columns
 from etl_sales_target.oracle.session import OracleSession, Rows
 
 # Bounds the length of one statement's WHERE; each further group is one more query.
@@ -23,6 +28,9 @@ _PERIODS_A_QUERY = 200
 # The driver decodes a whole round trip's rows. So many of them at a time move on, and are sent
 # while a processor's own cache still holds them: see docs/benchmark.md.
 _ROWS_AT_A_TIME = 1000
+
+# What the rows of a round trip may take, if each is as long as its columns allow.
+_BYTES_A_ROUND_TRIP = 16 * 2**20
 
 # In the calendar that the session's NLS_CALENDAR may have changed.
 _NOW = """
@@ -42,14 +50,25 @@ _SYNONYM = """
     select table_owner, table_name from all_synonyms where owner = :owner and synonym_name = :name
 """
 
+_TABLE_COMMENT = """
+    select comments from all_tab_comments where owner = :owner and table_name = :name
+"""
+
+_COLUMN_COMMENTS = """
+    select column_name, comments from all_col_comments
+     where owner = :owner and table_name = :name and comments is not null
+"""
+
 
 class Source:
     """A table of Oracle, in an open session."""
 
-    def __init__(self, session: OracleSession, name: TableName, *, batch_rows: int) -> None:
+    def __init__(
+        self, session: OracleSession, definition: TableDefinition, *, batch_rows: int
+    ) -> None:
         self._session = session
-        self._name = name
-        self._table = statements.describe(name, session.spell)
+        self._definition = definition
+        self._name = definition.source
         self._batch_rows = batch_rows
 
     @property
@@ -57,25 +76,66 @@ class Source:
         """What the server has sent so far, where the kernel counts it."""
         return self._session.bytes_received
 
-    def check_columns(self) -> None:
-        """Raises NotFoundError where the table or a column is missing, or is no NUMBER."""
-        with self._query(statements.no_rows(self._table)) as rows:
-            self._require_numbers(rows)
+    @cached_property
+    def layout(self) -> TableLayout:
+        """The definition with the source's columns, asked for once.
+
+        Raises NotFoundError where the table or a column is missing, or has a type that cannot be
+        kept; ConfigurationError where the definition does not fit the columns.
+        """
+        statement = statements.no_rows(self._name, self._definition.columns, self._session.spell)
+        with self._query(statement) as rows:
+            found = tuple(columns.describe(self._name, each) for each in rows.description)
+        return TableLayout(self._definition, found)
+
+    @cached_property
+    def _sql(self) -> SqlTable:
+        return SqlTable(self._name, self.layout, self._session.spell)
+
+    @cached_property
+    def _fetch_rows(self) -> int:
+        """The rows of a round trip."""
+        row_bytes = sum(column.type.most_bytes for column in self.layout.columns)
+        return max(1, min(self._batch_rows, _BYTES_A_ROUND_TRIP // max(row_bytes, 1)))
 
     def resolve(self) -> str:
         """What the source's name stands for: table, view or synonym, from Oracle's dictionary.
 
         Raises NotFoundError where this user sees no such object.
         """
-        name = {"owner": self._name.schema.upper(), "name": self._name.name.upper()}
-        found = self._session.first_row(_OBJECT_TYPE, doing=_READ_DICTIONARY, **name)
+        found = self._session.first_row(
+            _OBJECT_TYPE, doing=_READ_DICTIONARY, **_owner_and_name(self._name)
+        )
         if found is None:
             raise NotFoundError(
                 f"There is no {self._name}, or this user may not see it.",
-                remedy="Correct ETL_SOURCE_TABLE, or ask the DBA for SELECT on it.",
+                remedy="Correct the source's name, or ask the DBA for SELECT on it.",
             )
-        synonym = self._session.first_row(_SYNONYM, doing=_READ_DICTIONARY, **name)
+        synonym = self._synonym()
         return f"synonym for {'.'.join(synonym)}" if synonym else str(found[0]).lower()
+
+    def _synonym(self) -> tuple[str, str] | None:
+        """Owner and name of what the source's name is a synonym for."""
+        found = self._session.first_row(
+            _SYNONYM, doing=_READ_DICTIONARY, **_owner_and_name(self._name)
+        )
+        return (str(found[0]), str(found[1])) if found else None
+
+    def layout_with_comments(self) -> TableLayout:
+        """The layout with the comments of the table and its columns."""
+        owner, name = self._synonym() or tuple(_owner_and_name(self._name).values())
+        place = {"owner": owner, "name": name}
+        table = self._session.first_row(_TABLE_COMMENT, doing=_READ_DICTIONARY, **place)
+        found = self._session.all_rows(_COLUMN_COMMENTS, doing=_READ_DICTIONARY, **place)
+        comments = {column.lower(): comment for column, comment in found}
+        return dataclasses.replace(
+            self.layout,
+            comment=table[0] if table else None,
+            columns=tuple(
+                dataclasses.replace(column, comment=comments.get(column.name))
+                for column in self.layout.columns
+            ),
+        )
 
     def begin_snapshot(self) -> datetime.datetime:
         """From here on all queries see one moment of the source. Returns Oracle's time of it."""
@@ -85,49 +145,58 @@ class Source:
 
     def digests(self) -> Mapping[Period, PeriodDigest]:
         """Each period's control totals and digest, in one scan."""
-        with self._query(digest.statement(self._table), literal=True) as rows:
-            return digest.read(map(_decimals, rows.all()))
+        with self._query(digest.statement(self._sql), literal=True) as rows:
+            return digest.read(map(_decimals, _all(rows)), self.layout)
 
     def control_totals(self) -> Mapping[Period, ControlTotals]:
         """Each period's rows, non-null counts and sums."""
-        with self._query(control_totals.statement(self._table, None)) as rows:
-            return control_totals.read(map(_decimals, rows.all()))
-
-    def repeated_ids(self) -> int:
-        """How many rows have an id that another row has already."""
-        with self._query(statements.repeated_ids(self._table)) as rows:
-            ((number,),) = rows.all()
-            return int(number or 0)
+        with self._query(control_totals.statement(self._sql, None)) as rows:
+            return control_totals.read(map(_decimals, _all(rows)), self.layout)
 
     def batches(self, periods: Sequence[Period] | None) -> Generator[Batch, None, None]:
         """All rows of these periods (None: of the table), a few at a time.
 
-        A round trip brings `ETL_BATCH_ROWS`; no batch has more than that.
+        A round trip brings `ETL_BATCH_ROWS`, fewer where rows are long; no batch has more.
 
         Close it where it may not be read to its end: while the connection still stands.
         """
-        at_a_time = min(_ROWS_AT_A_TIME, self._batch_rows)
+        at_a_time = min(_ROWS_AT_A_TIME, self._fetch_rows)
         for group in _groups(periods):
-            with self._query(statements.rows(self._table, group)) as rows:
-                self._require_numbers(rows)
+            statement = statements.source_rows(self._sql, group)
+            with self._query(statement, fetch_rows=self._fetch_rows) as rows:
+                self._require_columns(rows)
                 while batch := rows.next(at_a_time):
                     yield batch
 
     def _query(
-        self, statement: Select[Any], *, literal: bool = False
+        self,
+        statement: Select[Any],
+        *,
+        fetch_rows: int = _ROWS_AT_A_TIME,
+        literal: bool = False,
     ) -> AbstractContextManager[Rows]:
         return self._session.query(
-            statement, doing=f"read {self._name}", fetch_rows=self._batch_rows, literal=literal
+            statement, doing=f"read {self._name}", fetch_rows=fetch_rows, literal=literal
         )
 
-    def _require_numbers(self, rows: Rows) -> None:
-        for column, column_type in rows.column_types.items():
-            if column_type != "NUMBER":
-                raise NotFoundError(
-                    f"Column {column} of {self._name} is {column_type}, not NUMBER.",
-                    remedy="Point ETL_SOURCE_TABLE at a table whose five columns are NUMBER.",
-                    column=column,
+    def _require_columns(self, rows: Rows) -> None:
+        """Raises TemporaryError where the columns are no longer those of the layout."""
+        for column, found in zip(self.layout.columns, rows.description, strict=True):
+            if not columns.is_as_described(found, column):
+                raise TemporaryError(
+                    f"Column {column.name} of {self._name} is no longer {column.type.source}.",
+                    remedy="The source is being changed; the next attempt reads it as it is then.",
+                    column=column.name,
                 )
+
+
+def _owner_and_name(table: TableName) -> dict[str, str]:
+    return {"owner": table.schema.upper(), "name": table.name.upper()}
+
+
+def _all(rows: Rows) -> Iterator[tuple[str | None, ...]]:
+    while batch := rows.next(_ROWS_AT_A_TIME):
+        yield from batch
 
 
 def _decimals(row: Sequence[str | None]) -> list[Decimal | None]:

@@ -4,11 +4,11 @@ A load deletes rows and copies new ones of the definition's columns. Whatever ha
 rows, or would stop them from being deleted and copied as they are, is named here.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Table, text
 
+from etl_sales_target.core.definitions import TableLayout
 from etl_sales_target.core.errors import TargetRefusedError
 from etl_sales_target.postgres.session import PostgresSession
 
@@ -36,6 +36,14 @@ _FIND = text("""
       FROM pg_attribute JOIN target ON attrelid = oid
      WHERE attnum > 0 AND NOT attisdropped AND attgenerated = ''
        AND attname::text <> ALL (CAST(:columns AS text[]))
+       AND attname::text <> ALL (CAST(:load_columns AS text[]))
+     UNION ALL
+    SELECT 'load column', wanted
+      FROM target, unnest(CAST(:load_columns AS text[])) AS wanted
+     WHERE NOT EXISTS (
+               SELECT FROM pg_attribute
+                WHERE attrelid = target.oid AND attname::text = wanted AND NOT attisdropped
+                  AND (atthasdef OR attidentity <> ''))
      UNION ALL
     SELECT 'generated column', attname::text
       FROM pg_attribute JOIN target ON attrelid = oid
@@ -86,7 +94,12 @@ _DESCRIPTIONS = {
     ),
     "further column": _Description(
         "column {what} is not in the source, and its values would be lost",
-        "Move the column to a table of its own, or make it a generated column.",
+        "Move the column to a table of its own, make it a generated column, or, if it has a "
+        "default that is right for every row, list it under `load_columns` in ETL_TABLES_FILE.",
+    ),
+    "load column": _Description(
+        "load column {what} is not there or has no default",
+        "ALTER TABLE … ALTER COLUMN … SET DEFAULT, or take it out of `load_columns`.",
     ),
     "generated column": _Description(
         "column {what} is generated and cannot be loaded", "Make it an ordinary column."
@@ -109,9 +122,14 @@ _DESCRIPTIONS = {
 }
 
 
-def refuse_hazards(session: PostgresSession, table: Table, columns: Sequence[str]) -> None:
+def refuse_hazards(session: PostgresSession, table: Table, layout: TableLayout) -> None:
     """Raises TargetRefusedError, naming what a load would harm."""
-    found = session.execute(_FIND, table=session.name_of(table), columns=list(columns)).all()
+    found = session.execute(
+        _FIND,
+        table=session.name_of(table),
+        columns=list(layout.names),
+        load_columns=list(layout.definition.load_columns),
+    ).all()
     if not found:
         return
     descriptions = [_DESCRIPTIONS[row.hazard] for row in found]

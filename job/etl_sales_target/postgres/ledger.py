@@ -14,6 +14,7 @@ from sqlalchemy import (
     BigInteger,
     BindParameter,
     Column,
+    ColumnElement,
     DateTime,
     Executable,
     Integer,
@@ -22,6 +23,7 @@ from sqlalchemy import (
     Row,
     Table,
     Text,
+    and_,
     any_,
     cast,
     delete,
@@ -35,9 +37,11 @@ from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.schema import CreateColumn, CreateSchema, CreateTable
 from sqlalchemy.types import TypeEngine
 
+from etl_sales_target.core import digest
+from etl_sales_target.core.definitions import TableLayout
 from etl_sales_target.core.digest import PeriodDigest
 from etl_sales_target.core.names import TableName
-from etl_sales_target.core.periods import Period
+from etl_sales_target.core.periods import WHOLE_TABLE, Period
 from etl_sales_target.core.plan import LoadedPeriod
 from etl_sales_target.core.result import Outcome, Report
 from etl_sales_target.postgres.session import PostgresSession
@@ -73,7 +77,7 @@ def describe(schema: str) -> tuple[Table, Table]:
         RUNS,
         metadata,
         Column("run_id", Text, primary_key=True),
-        Column("target_table", Text, nullable=False),
+        Column("target_table", Text, primary_key=True),
         Column("source_table", Text, nullable=False),
         Column("mode", Text, nullable=False),
         Column("triggered_by", Text, nullable=False),
@@ -105,8 +109,8 @@ def describe(schema: str) -> tuple[Table, Table]:
         metadata,
         Column("target_table", Text, primary_key=True),
         Column("period", Text, primary_key=True),
-        Column("target_year", Numeric),
-        Column("target_month", Numeric),
+        Column("period_year", Numeric),
+        Column("period_month", Numeric),
         Column("row_count", BigInteger, nullable=False),
         Column("digest", Text, nullable=False),
         Column("digest_version", Text, nullable=False),
@@ -173,7 +177,7 @@ class Ledger:
         begun = insert(self._runs).values(self._row(report))
         self._session.execute(
             begun.on_conflict_do_update(
-                index_elements=[self._runs.c.run_id],
+                index_elements=[self._runs.c.run_id, self._runs.c.target_table],
                 set_={"outcome": Outcome.RUNNING, "finished_at": None, "next_attempt_at": None},
                 where=self._runs.c.outcome.in_(_UNDECIDED),
             )
@@ -182,20 +186,25 @@ class Ledger:
     def note_pause(self, run_id: str, seconds: float) -> None:
         """Records that the run is going to make its next attempt after these seconds."""
         due = func.now() + datetime.timedelta(seconds=seconds)
-        mine = self._runs.c.run_id == run_id
-        self._session.execute(update(self._runs).where(mine).values(next_attempt_at=due))
+        self._session.execute(
+            update(self._runs).where(self._is_run(run_id)).values(next_attempt_at=due)
+        )
 
     def outcome(self, run_id: str) -> str | None:
         """The outcome that stands in the ledger for this run."""
-        found = select(self._runs.c.outcome).where(self._runs.c.run_id == run_id)
+        found = select(self._runs.c.outcome).where(self._is_run(run_id))
         return self._session.execute(found).scalar()
 
     def close(self, report: Report) -> bool:
         """Writes how the run ended. False where it had already ended."""
         statement = update(self._runs).where(
-            self._runs.c.run_id == report.run_id, self._runs.c.outcome.in_(_UNDECIDED)
+            self._is_run(report.run_id), self._runs.c.outcome.in_(_UNDECIDED)
         )
         return bool(self._session.execute(statement.values(self._row(report))).rowcount)
+
+    def _is_run(self, run_id: str) -> ColumnElement[bool]:
+        """This run's row: one run may load several targets."""
+        return and_(self._runs.c.run_id == run_id, self._runs.c.target_table == self._target)
 
     def close_abandoned(self, run_id: str) -> list[str]:
         """Marks earlier runs that ended without a word, killed or out of memory.
@@ -235,18 +244,16 @@ class Ledger:
         """What the last loads left in the target, by period."""
         table = self._periods
         found = select(
-            table.c.target_year, table.c.target_month, table.c.row_count, table.c.digest,
-            table.c.digest_version,
+            table.c.period, table.c.period_year, table.c.period_month, table.c.row_count,
+            table.c.digest, table.c.digest_version,
         ).where(table.c.target_table == self._target)  # fmt: skip
         return {
-            Period(row.target_year, row.target_month): LoadedPeriod(
-                row.row_count, row.digest, row.digest_version
-            )
+            _period(row): LoadedPeriod(row.row_count, row.digest, row.digest_version)
             for row in self._session.execute(found)
         }
 
     def write_loaded_periods(
-        self, digests: Mapping[Period, PeriodDigest | None], digest_version: str, run_id: str
+        self, digests: Mapping[Period, PeriodDigest | None], layout: TableLayout, run_id: str
     ) -> None:
         """Replaces what is on record of these periods; None: the period was removed."""
         table = self._periods
@@ -256,7 +263,7 @@ class Ledger:
                 table.c.period == any_(_array(Text, map(str, digests))),
             )
         )
-        found = {period: digest for period, digest in digests.items() if digest}
+        found = {period: each for period, each in digests.items() if each}
         if not found:
             return
         # As a few arrays, in one statement, however many periods there are.
@@ -265,9 +272,9 @@ class Ledger:
                 _array(Text, map(str, found)),
                 _array(Numeric, (period.year for period in found)),
                 _array(Numeric, (period.month for period in found)),
-                _array(BigInteger, (digest.totals.rows for digest in found.values())),
-                _array(Text, (digest.digest for digest in found.values())),
-                _array(Text, (_sums(digest) for digest in found.values())),
+                _array(BigInteger, (each.totals.rows for each in found.values())),
+                _array(Text, (each.digest for each in found.values())),
+                _array(Text, (_sums(each, layout) for each in found.values())),
             )
             .table_valued("period", "year", "month", "row_count", "digest", "sums")
             .render_derived()
@@ -275,11 +282,11 @@ class Ledger:
         values = {
             table.c.target_table: literal(self._target, Text),
             table.c.period: loaded.c.period,
-            table.c.target_year: loaded.c.year,
-            table.c.target_month: loaded.c.month,
+            table.c.period_year: loaded.c.year,
+            table.c.period_month: loaded.c.month,
             table.c.row_count: loaded.c.row_count,
             table.c.digest: loaded.c.digest,
-            table.c.digest_version: literal(digest_version, Text),
+            table.c.digest_version: literal(digest.version(layout), Text),
             table.c.sums: cast(loaded.c.sums, JSONB),
             table.c.run_id: literal(run_id, Text),
             table.c.loaded_at: func.now(),
@@ -328,6 +335,12 @@ def _array(item_type: type[TypeEngine[Any]], values: Iterable[Any]) -> BindParam
     return literal(list(values), ARRAY(item_type))
 
 
-def _sums(digest: PeriodDigest) -> str:
-    sums = digest.totals.sums
-    return json.dumps({name: None if n is None else f"{n:f}" for name, n in sums.items()})
+def _period(row: Row[Any]) -> Period:
+    if row.period == str(WHOLE_TABLE):
+        return WHOLE_TABLE
+    return Period(row.period_year, row.period_month)
+
+
+def _sums(found: PeriodDigest, layout: TableLayout) -> str:
+    sums = zip(layout.names, found.totals.sums, strict=True)
+    return json.dumps({name: None if n is None else f"{n:f}" for name, n in sums})

@@ -29,8 +29,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
-from etl_sales_target.core import copy_format
-from etl_sales_target.core.copy_format import Batch
+from etl_sales_target.core.copy_format import Batch, Encoder
 from etl_sales_target.core.errors import ConfigurationError, NotAllowedError
 from etl_sales_target.postgres.errors import translated
 
@@ -232,8 +231,8 @@ class PostgresSession:
                 remedy=f"GRANT {', '.join(missing)} ON {name} TO its user.",
             )
 
-    def copy(self, table: Table, batches: Iterable[Batch]) -> int:
-        """Appends the batches with one COPY; returns the rows sent.
+    def copy(self, table: Table, batches: Iterable[Batch], encoder: Encoder) -> int:
+        """Appends the batches, encoded, with one COPY; returns the rows sent.
 
         An error that the batches' iterator raises comes out as itself, and the server discards
         what it was sent.
@@ -246,7 +245,7 @@ class PostgresSession:
             try:
                 with cursor.copy(statement.encode(), writer=writer) as copy:
                     for batch in batches:
-                        copy.write(copy_format.encode(batch))
+                        copy.write(encoder.encode(batch))
                         rows += len(batch)
             finally:
                 self.bytes_sent += writer.bytes_written

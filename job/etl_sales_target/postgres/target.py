@@ -1,75 +1,46 @@
 """The target table: made where it is missing, checked, locked, counted, replaced by periods."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from decimal import Decimal
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from sqlalchemy import delete, func, select, text
-from sqlalchemy.schema import CreateTable
+from sqlalchemy import Executable, delete, func, select, text
+from sqlalchemy.schema import CreateColumn, CreateTable, SetColumnComment, SetTableComment
 
 from etl_sales_target.core import control_totals, statements
-from etl_sales_target.core.columns import COLUMNS
-from etl_sales_target.core.control_totals import ControlTotals
-from etl_sales_target.core.copy_format import Batch
-from etl_sales_target.core.errors import LockedError, NotFoundError, TemporaryError
-from etl_sales_target.core.names import TableName
+from etl_sales_target.core.columns import Column, Kind
+from etl_sales_target.core.control_totals import ControlTotals, Magnitudes
+from etl_sales_target.core.copy_format import Batch, Encoder
+from etl_sales_target.core.definitions import TableLayout, without
+from etl_sales_target.core.errors import NotFoundError
 from etl_sales_target.core.periods import Period
+from etl_sales_target.core.statements import SqlTable
 from etl_sales_target.postgres import hazards
 from etl_sales_target.postgres.session import PostgresSession
 
-_TRY_LOCK = text("SELECT pg_try_advisory_xact_lock(hashtextextended(:name, 0))")
-
-_LOCK_HOLDER = text("""
-    SELECT activity.application_name, activity.pid,
-           activity.application_name = current_setting('application_name') AS is_this_run
-      FROM pg_locks AS lock
-      JOIN pg_stat_activity AS activity USING (pid)
-     WHERE lock.locktype = 'advisory' AND lock.granted AND lock.objsubid = 1
-       AND lock.database = (SELECT oid FROM pg_database WHERE datname = current_database())
-       AND (lock.classid::bigint << 32 | lock.objid::bigint) = hashtextextended(:name, 0)
-""")
+_TIMESTAMP = re.compile(r"timestamp(?:\((\d)\))? without time zone")
+_MOST_FRACTION_DIGITS = 6
 
 
 class Target:
     """A table of PostgreSQL, in the transaction of an open session."""
 
-    def __init__(self, session: PostgresSession, name: TableName) -> None:
+    def __init__(self, session: PostgresSession, layout: TableLayout) -> None:
         self._session = session
-        self._name = name
-        self.table = statements.describe(name)
-
-    def lock(self) -> None:
-        """Makes this run the only one until its transaction ends; readers do not feel it.
-
-        Raises LockedError, with the holder's name, where another run is loading.
-        """
-        name = f"etl-sales-target:{self._name}"
-        if self._session.execute(_TRY_LOCK, name=name).scalar():
-            return
-        holder = self._session.execute(_LOCK_HOLDER, name=name).first()
-        if holder and holder.is_this_run:
-            raise TemporaryError(
-                f"A lost session of this run still holds the lock of {self._name}.",
-                remedy="The server was asked to end it; try again.",
-            )
-        held_by = (
-            f"{holder.application_name} (PostgreSQL pid {holder.pid})" if holder else "unknown"
-        )
-        raise LockedError(
-            f"Another run is loading {self._name}: {held_by}.",
-            remedy="Wait for it to end, then run again.",
-            holder=held_by,
-        )
-
-    def create_missing(self) -> bool:
-        """Makes the table where it is missing; returns whether it did."""
-        if self.exists():
-            return False
-        self._session.execute(CreateTable(self.table))
-        return True
+        self._layout = layout
+        self.name = layout.definition.target
+        self._sql = SqlTable(self.name, layout)
+        self.table = self._sql.table
 
     def exists(self) -> bool:
         """Whether the table is there."""
         return bool(self._session.column_types(self.table))
+
+    def create(self, layout: TableLayout) -> None:
+        """Makes the table as this layout, which has the comments, says."""
+        sql = SqlTable(self.name, layout)
+        self._session.execute(CreateTable(sql.table))
+        for statement in _comments(sql):
+            self._session.execute(statement)
 
     def check(self) -> None:
         """Raises a JobError where the table cannot be loaded, or only with harm."""
@@ -79,35 +50,54 @@ class Target:
 
     def refuse_hazards(self) -> None:
         """Raises TargetRefusedError, naming what a load would harm."""
-        hazards.refuse_hazards(self._session, self.table, COLUMNS)
+        hazards.refuse_hazards(self._session, self.table, self._layout)
 
     def warnings(self) -> list[str]:
         """What may fail a load, in words."""
         return hazards.reliant_triggers(self._session, self.table)
 
+    def column_types(self) -> dict[str, str]:
+        """The table's columns with their types; empty where it is not there."""
+        return self._session.column_types(self.table)
+
     def check_columns(self) -> None:
         """Raises NotFoundError where the table is missing, or cannot hold the source's rows."""
-        types = self._session.column_types(self.table)
+        types = self.column_types()
         if not types:
-            raise NotFoundError(f"The target {self._name} is not there.", remedy="`run` makes it.")
-        for column in COLUMNS:
-            if types.get(column) != "numeric":
+            raise NotFoundError(f"The target {self.name} is not there.", remedy="`run` makes it.")
+        for column, sql_column in self._sql:
+            found = types.get(column.name)
+            if found is None:
+                added = self._session.sql_of(CreateColumn(sql_column))
                 raise NotFoundError(
-                    f"Column {column} of {self._name} is {types.get(column, 'not there')}, "
-                    "not numeric.",
-                    remedy=f"ALTER TABLE {self._name} so that {column} is NUMERIC without "
-                    "precision; anything else would lose digits.",
-                    column=column,
+                    f"Column {column.name} is in {self._layout.definition.source}, but not in "
+                    f"{self.name}.",
+                    remedy=f"ALTER TABLE {self._name_in_sql} ADD COLUMN {added}; or leave it out "
+                    f"with {without(self._layout, column.name)} in ETL_TABLES_FILE.",
+                    column=column.name,
                 )
+            if not holds(found, column):
+                name = sql_column.name
+                raise NotFoundError(
+                    f"Column {column.name} of {self.name} is {found}, and {column.type.source} of "
+                    f"the source needs {column.type.target}.",
+                    remedy=f"ALTER TABLE {self._name_in_sql} ALTER COLUMN {name} TYPE "
+                    f"{column.type.target}.",
+                    column=column.name,
+                )
+
+    @property
+    def _name_in_sql(self) -> str:
+        return self._session.name_of(self.table)
 
     def lock_table(self) -> None:
         """Keeps other writers out until the end of the transaction; readers go on."""
-        name = self._session.name_of(self.table)
-        self._session.execute(text(f"LOCK TABLE {name} IN SHARE ROW EXCLUSIVE MODE"))
+        self._session.execute(text(f"LOCK TABLE {self._name_in_sql} IN SHARE ROW EXCLUSIVE MODE"))
 
     def counts(self) -> dict[Period, int]:
         """Each period's rows."""
-        return statements.read_counts(self._session.execute(statements.counts(self.table)))
+        found = self._session.execute(statements.counts(self._sql))
+        return statements.read_counts(found, self._layout)
 
     def count(self) -> int:
         """The rows of the whole table."""
@@ -127,21 +117,48 @@ class Target:
         self, periods: Sequence[Period] | None = None
     ) -> Mapping[Period, ControlTotals]:
         """The rows, non-null counts and sums of these periods (None: of all)."""
-        statement = control_totals.statement(self.table, periods)
-        return control_totals.read(self._session.execute(statement))
+        found = self._session.execute(control_totals.statement(self._sql, periods))
+        return control_totals.read(found, self._layout)
 
-    def magnitudes(self, periods: Sequence[Period]) -> Mapping[Period, Mapping[str, Decimal]]:
+    def magnitudes(self, periods: Sequence[Period]) -> Magnitudes:
         """The sums of absolute values of these periods, by column."""
-        statement = control_totals.magnitudes(self.table, periods)
-        return control_totals.read_magnitudes(self._session.execute(statement))
+        found = self._session.execute(control_totals.magnitudes(self._sql, periods))
+        return control_totals.read_magnitudes(found, self._layout)
+
+    def repeated_keys(self, periods: Sequence[Period] | None) -> int:
+        """How many rows of these periods (None: of all) repeat the key of another of them."""
+        if not self._layout.definition.key:
+            return 0
+        return int(self._session.execute(statements.repeated_keys(self._sql, periods)).scalar_one())
 
     def delete(self, periods: Sequence[Period] | None) -> int:
         """Deletes all rows of these periods (None: of the table); returns how many."""
         statement = delete(self.table)
         if periods is not None:
-            statement = statement.where(statements.in_any_of(self.table, periods))
+            statement = statement.where(statements.in_any_of(self._sql, periods))
         return self._session.execute(statement).rowcount
 
     def copy(self, batches: Iterable[Batch]) -> int:
         """Appends the batches; returns the rows sent."""
-        return self._session.copy(self.table, batches)
+        return self._session.copy(self.table, batches, Encoder(self._layout.columns))
+
+
+def _comments(sql: SqlTable) -> Iterator[Executable]:
+    if sql.table.comment:
+        yield SetTableComment(sql.table)
+    for _, column in sql:
+        if column.comment:
+            yield SetColumnComment(column)
+
+
+def holds(found: str, column: Column) -> bool:
+    """Whether a column of this type, as `format_type` spells it, keeps every value exactly."""
+    match column.type.kind:
+        case Kind.NUMBER:
+            return found == "numeric"
+        case Kind.TEXT:
+            return found in {"text", "character varying"}
+        case Kind.DATETIME:
+            match = _TIMESTAMP.fullmatch(found)
+            digits = int(match[1] or _MOST_FRACTION_DIGITS) if match else -1
+            return digits >= column.type.fraction_digits

@@ -27,15 +27,28 @@ _XCOM_FOLDER = Path("/airflow/xcom")
 _XCOM_FILE = "return.json"
 
 
-def write(report: Report, file: Path | None) -> None:
-    """The report to `file` (or STDOUT), and to XCom where Airflow asks for it."""
-    text = json.dumps(report.as_json(), ensure_ascii=False)
-    if file == STDOUT:
-        sys.stdout.write(f"{text}\n")
-    elif file:
-        _write(file, f"{text}\n")
-    if os.path.isdir(_XCOM_FOLDER):  # noqa: PTH112 - where Path would raise PermissionError
-        _write(_XCOM_FOLDER / _XCOM_FILE, text)
+class ReportWriter:
+    """Writes reports to `file` (or STDOUT), a line each, and to XCom where Airflow asks for it.
+
+    XCom holds one document: the report, or a list of the reports of several tables.
+    """
+
+    def __init__(self, file: Path | None, *, tables: int = 1) -> None:
+        self._file = file
+        self._is_list = tables > 1
+        self._written: list[str] = []
+
+    def write(self, report: Report) -> None:
+        """One more report; nothing here fails."""
+        text = json.dumps(report.as_json(), ensure_ascii=False)
+        self._written.append(text)
+        if self._file == STDOUT:
+            sys.stdout.write(f"{text}\n")
+        elif self._file:
+            _write(self._file, "".join(f"{each}\n" for each in self._written))
+        if os.path.isdir(_XCOM_FOLDER):  # noqa: PTH112 - where Path would raise PermissionError
+            document = f"[{', '.join(self._written)}]" if self._is_list else text
+            _write(_XCOM_FOLDER / _XCOM_FILE, document)
 
 
 def _write(file: Path, text: str) -> None:

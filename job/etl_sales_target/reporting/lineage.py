@@ -4,12 +4,13 @@ Its client library, the extra `lineage`, takes most of a second to import: impor
 where a lineage server is set.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import structlog
 from openlineage.client import OpenLineageClient
 from openlineage.client.transport.http import HttpConfig, HttpTransport
 
+from etl_sales_target.core.columns import Column
 from etl_sales_target.core.result import Report
 from etl_sales_target.reporting import lineage_events
 from etl_sales_target.reporting.lineage_events import Datasets
@@ -52,8 +53,8 @@ class Lineage:
             config["endpoint"] = endpoint
         _try(lambda: self._connect(config))
 
-    def emit(self, report: Report) -> None:
-        """Says where the run is: that it has begun, or how it ended."""
+    def emit(self, report: Report, columns: Sequence[Column] = ()) -> None:
+        """Says where the run is: that it has begun, or how it ended, and the columns if known."""
         client = self._client
         if client is None:
             return
@@ -61,7 +62,11 @@ class Lineage:
         def send() -> None:
             client.emit(
                 lineage_events.event(
-                    report, self._datasets, namespace=self._namespace, parent=self._parent
+                    report,
+                    self._datasets,
+                    columns=columns,
+                    namespace=self._namespace,
+                    parent=self._parent,
                 )
             )
 

@@ -4,7 +4,7 @@ Names follow OpenLineage's naming convention, so that other tools' events of the
 these.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from openlineage.client.event_v2 import (
@@ -16,6 +16,7 @@ from openlineage.client.event_v2 import (
     RunState,
 )
 from openlineage.client.facet_v2 import (
+    DatasetFacet,
     InputDatasetFacet,
     JobFacet,
     OutputDatasetFacet,
@@ -32,7 +33,7 @@ from openlineage.client.facet_v2 import (
 from openlineage.client.uuid import generate_static_uuid
 
 from etl_sales_target import __version__
-from etl_sales_target.core.columns import COLUMNS
+from etl_sales_target.core.columns import Column
 from etl_sales_target.core.definitions import TableDefinition
 from etl_sales_target.core.result import Outcome, Report
 
@@ -75,22 +76,29 @@ def datasets(
 
 
 def event(
-    report: Report, datasets: Datasets, *, namespace: str, parent: str | None = None
+    report: Report,
+    datasets: Datasets,
+    *,
+    namespace: str,
+    parent: str | None = None,
+    columns: Sequence[Column] = (),
 ) -> RunEvent:
     """The event of a run that is where this report says."""
-    run_id = str(generate_static_uuid(report.started_at, report.run_id.encode()))
+    # An invocation may load several tables, each a run of a job of its own here.
+    name = f"{report.run_id} {report.target}"
+    run_id = str(generate_static_uuid(report.started_at, name.encode()))
     return RunEvent(
         eventType=_STATES.get(report.outcome, RunState.FAIL),
         eventTime=(report.finished_at or report.started_at).isoformat(),
         run=Run(run_id, facets=_run_facets(report, parent)),
-        job=Job(namespace, _JOB, facets=_job_facets()),
-        inputs=[_source(report, datasets)],
-        outputs=[_target(report, datasets)],
+        job=Job(namespace, f"{_JOB}.{report.target}", facets=_job_facets()),
+        inputs=[_source(report, datasets, columns)],
+        outputs=[_target(report, datasets, columns)],
         producer=_PRODUCER,
     )
 
 
-def _source(report: Report, datasets: Datasets) -> InputDataset:
+def _source(report: Report, datasets: Datasets, columns: Sequence[Column]) -> InputDataset:
     statistics: dict[str, InputDatasetFacet] = {}
     if report.rows_source is not None:
         statistics["inputStatistics"] = (
@@ -98,12 +106,13 @@ def _source(report: Report, datasets: Datasets) -> InputDataset:
                 rowCount=report.rows_source, size=report.bytes_from_oracle
             )
         )
-    return InputDataset(
-        *datasets.source, facets={"schema": _schema("NUMBER")}, inputFacets=statistics
-    )
+    facets: dict[str, DatasetFacet] = {}
+    if columns:
+        facets["schema"] = _schema((column.name, column.type.source) for column in columns)
+    return InputDataset(*datasets.source, facets=facets, inputFacets=statistics)
 
 
-def _target(report: Report, datasets: Datasets) -> OutputDataset:
+def _target(report: Report, datasets: Datasets, columns: Sequence[Column]) -> OutputDataset:
     statistics: dict[str, OutputDatasetFacet] = {}
     if report.outcome is Outcome.SUCCEEDED:
         statistics["outputStatistics"] = (
@@ -111,29 +120,34 @@ def _target(report: Report, datasets: Datasets) -> OutputDataset:
                 rowCount=report.rows_copied, size=report.bytes_to_postgres
             )
         )
-    facets = {"schema": _schema("NUMERIC"), "columnLineage": _columns(*datasets.source)}
+    facets: dict[str, DatasetFacet] = {}
+    if columns:
+        facets["schema"] = _schema((column.name, column.type.target) for column in columns)
+        facets["columnLineage"] = _column_lineage(*datasets.source, columns)
     return OutputDataset(*datasets.target, facets=facets, outputFacets=statistics)
 
 
-def _schema(column_type: str) -> schema_dataset.SchemaDatasetFacet:
+def _schema(columns: Iterable[tuple[str, str]]) -> schema_dataset.SchemaDatasetFacet:
     return schema_dataset.SchemaDatasetFacet(
         fields=[
             schema_dataset.SchemaDatasetFacetFields(
-                name=column, type=column_type, ordinal_position=number
+                name=name, type=column_type, ordinal_position=number
             )
-            for number, column in enumerate(COLUMNS, start=1)
+            for number, (name, column_type) in enumerate(columns, start=1)
         ]
     )
 
 
-def _columns(namespace: str, name: str) -> column_lineage_dataset.ColumnLineageDatasetFacet:
+def _column_lineage(
+    namespace: str, name: str, columns: Sequence[Column]
+) -> column_lineage_dataset.ColumnLineageDatasetFacet:
     same = [column_lineage_dataset.Transformation(type="DIRECT", subtype="IDENTITY")]
     return column_lineage_dataset.ColumnLineageDatasetFacet(
         fields={
-            column: column_lineage_dataset.Fields(
-                [column_lineage_dataset.InputField(namespace, name, column, same)]
+            column.name: column_lineage_dataset.Fields(
+                [column_lineage_dataset.InputField(namespace, name, column.name, same)]
             )
-            for column in COLUMNS
+            for column in columns
         }
     )
 

@@ -24,7 +24,8 @@ from etl_sales_target.reporting.metrics import ReportCollector
 from etl_sales_target.runtime import deadline, logs
 from etl_sales_target.runtime.deadline import DeadlineError
 
-# The group on the gateway. No label of the pod: each run replaces what the last one left.
+# The group on the gateway, one for each target. No label of the pod: each run replaces what the
+# last one left.
 GROUP = "etl_sales_target"
 
 _PAUSE_SECONDS = 1
@@ -60,8 +61,8 @@ class Pushgateway:
         ):
             with attempt:
                 pushadd_to_gateway(
-                    self.url, job=GROUP, registry=registry, timeout=self.timeout_seconds,
-                    handler=self._handler,
+                    self.url, job=GROUP, grouping_key={"target_table": report.target},
+                    registry=registry, timeout=self.timeout_seconds, handler=self._handler,
                 )  # fmt: skip
 
     def check(self) -> str:

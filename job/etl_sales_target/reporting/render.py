@@ -7,7 +7,6 @@ from typing import Any
 
 from tabulate import tabulate
 
-from etl_sales_target.core.columns import COLUMNS
 from etl_sales_target.core.plan import PeriodStatus, Plan
 from etl_sales_target.core.reconciliation import RowDifference, Verification
 
@@ -43,11 +42,7 @@ def plan(found: Plan) -> str:
 def verification(found: Verification) -> str:
     """What differs, or that nothing does."""
     if found.is_equal:
-        how = (
-            "row by row"
-            if found.only_in_source is not None
-            else "by count, non-null counts and sums"
-        )
+        how = "row by row" if found.only_in_source is not None else "by control totals"
         return f"Equal: {found.periods} periods, {found.rows} rows, compared {how}."
     parts = []
     if found.mismatches:
@@ -55,14 +50,14 @@ def verification(found: Verification) -> str:
         parts.append(_table(lines, ["period", "control total", "source", "target"]))
     for side, rows in (("source", found.only_in_source), ("target", found.only_in_target)):
         if rows and rows.count:
-            parts.append(_rows(side, rows))
+            parts.append(_rows(side, rows, found.columns))
     return "\n\n".join(parts)
 
 
-def _rows(side: str, difference: RowDifference) -> str:
+def _rows(side: str, difference: RowDifference, columns: Sequence[str]) -> str:
     shown = len(difference.rows)
     first = f", the first {shown}" if shown < difference.count else ""
-    table = _table(difference.rows, COLUMNS)
+    table = _table(difference.rows, columns)
     return f"{difference.count} rows only in the {side}{first}:\n{table}"
 
 

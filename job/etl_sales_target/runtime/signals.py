@@ -15,11 +15,21 @@ _STOPPING = (signal.SIGTERM, signal.SIGINT)
 # Until then whatever swallowed a stop is over.
 _AGAIN_SECONDS = 0.02
 
+_NOTHING = "nothing was committed"
+
 _stops: list[StoppedError] = []
+
+# The numbers of signals that came while they were postponed.
+_postponed: list[int] = []
 
 
 def raise_on_stop() -> None:
     """From now on the first of these signals raises StoppedError, wherever the process is."""
+    _postponed.clear()
+    _listen()
+
+
+def _listen() -> None:
     _stops.clear()
     for number in _STOPPING:
         signal.signal(number, _stop)
@@ -48,40 +58,53 @@ def deferred() -> Iterator[None]:
     """Lets the block end as a whole, and decide.
 
     Where it fails, a signal that came during it counts now. Where it succeeds, that one and all
-    later ones come too late. (A mask would not do: it is each thread's own, and others may run.)
-    It does not begin where a stop was raised already, and swallowed.
+    later ones come too late for it. (A mask would not do: it is each thread's own, and others may
+    run.) It does not begin where a stop was raised already, and swallowed.
     """
-    waiting: list[int] = []
-    for number in _STOPPING:
-        signal.signal(number, lambda number, _frame: waiting.append(number))
     if _stops:
         _hear_nothing()
         raise _stops[0]
+    postpone()
     try:
         yield
     except BaseException:
-        raise_on_stop()
-        if waiting:
-            _stop(waiting[0], None)
+        resume()
         raise
-    ignore()
 
 
 @contextlib.contextmanager
 def enabled() -> Iterator[None]:
-    """Lets these signals end the block, by StoppedError, though they are ignored around it."""
-    raise_on_stop()
+    """Lets these signals end the block, by StoppedError, though they are postponed around it."""
+    _listen()
     try:
         yield
+    except StoppedError as stop:
+        _postponed.append(signal.Signals[stop.fields["signal"]])
+        raise
     finally:
-        ignore()
+        postpone()
+
+
+def postpone() -> None:
+    """From now on these signals are kept for `resume`; a stop that was raised before is forgotten.
+
+    How the load ended is decided; what is left of it is short and must end.
+    """
+    _stops.clear()
+    for number in _STOPPING:
+        signal.signal(number, lambda number, _frame: _postponed.append(number))
+
+
+def resume(consequence: str = _NOTHING) -> None:
+    """Ends `postpone`. Raises StoppedError, which says this, where a signal came meanwhile."""
+    came = list(_postponed)
+    raise_on_stop()
+    if came:
+        _stop(came[0], None, consequence)
 
 
 def ignore() -> None:
-    """From now on these signals do nothing, nor does a stop that was raised before.
-
-    How the run ended is decided; what is left is short and must end.
-    """
+    """From now on these signals do nothing, to the end of the process."""
     _hear_nothing()
     _stops.clear()
 
@@ -91,11 +114,11 @@ def _hear_nothing() -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
-def _stop(number: int, _frame: FrameType | None) -> None:
+def _stop(number: int, _frame: FrameType | None, consequence: str = _NOTHING) -> None:
     # Cleaning up must not be interrupted by an impatient second signal.
     _hear_nothing()
     name = signal.Signals(number).name
-    stop = StoppedError(f"Stopped by {name}; nothing was committed.", signal=name)
+    stop = StoppedError(f"Stopped by {name}; {consequence}.", signal=name)
     _stops.append(stop)
     raise stop
 

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy.dialects import oracle as oracle_dialect
 
 from etl_sales_target.core import digest, statements
-from etl_sales_target.core.columns import COLUMNS
+from support.builders import COLUMNS
 from etl_sales_target.core.names import TableName
 from oracle_standin import OracleStandin, groups
 from support.standin import Behind, connect, numbers_as_text

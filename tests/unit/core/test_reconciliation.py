@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from etl_sales_target.core.columns import COLUMNS
+from support.builders import COLUMNS
 from etl_sales_target.core.control_totals import ControlTotals
 from etl_sales_target.core.periods import Period
 from etl_sales_target.core.reconciliation import (
