@@ -22,7 +22,7 @@ _USAGE_EXIT_CODE = 2
 _GC_THRESHOLD = 100_000
 
 # Each is the click command of its name in the module of its name in `commands`.
-_COMMANDS = ("run", "backfill", "check", "verify", "runs")
+_COMMANDS = ("run", "backfill", "check", "verify", "runs", "tables")
 
 
 class _LazyGroup(click.Group):
@@ -61,7 +61,7 @@ def _print_versions(ctx: click.Context, _param: click.Parameter, value: bool) ->
     help="Print the versions of the job, the driver and Oracle's client library.",
 )
 def cli() -> None:
-    """Keep a PostgreSQL table equal to an Oracle table.
+    """Keep PostgreSQL tables equal to Oracle tables.
 
     Connections and settings come from the environment; see the README.
     """

@@ -86,10 +86,11 @@ def _server_seconds(pieces: Sequence[bytes]) -> list[float]:
 def _client_seconds(settings: Settings) -> list[float]:
     """This thread's CPU for the rows of each round trip of the job's copy."""
     services = Services.read(settings, "copy-cpu")
-    with services.open_postgres() as session, services.open_source() as source:
+    definition = settings.definition
+    with services.open_postgres() as session, services.open_source(definition) as source:
         session.execute(text("CREATE SCHEMA mb"))
-        target = Target(session, settings.target_table)
-        target.create_missing()
+        target = Target(session, source.layout)
+        target.create(source.layout)
         moments = [time.thread_time()]
 
         def timed(batches: Iterable[Batch]) -> Iterator[Batch]:

@@ -19,8 +19,9 @@ from tabulate import tabulate
 
 from demo.databases import Databases, databases
 from etl_sales_target.core import control_totals, digest, statements
-from support.builders import COLUMNS
 from etl_sales_target.core.names import TableName
+from etl_sales_target.core.statements import SqlTable
+from support.builders import COLUMNS, LAYOUT
 
 TABLE = TableName("apps", "khs_customers_trx_targets")
 _BATCH_ROWS = 10_000
@@ -38,12 +39,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--periods", type=int, default=60)
     options = parser.parse_args(arguments)
-    table = statements.describe(TABLE)
+    table = SqlTable(TABLE, LAYOUT)
     queries = {
-        "all rows": statements.rows(table, None),
+        "all rows": statements.source_rows(table, None),
         "control totals": control_totals.statement(table, None),
         "digests": digest.statement(table),
-        "repeated ids": statements.repeated_ids(table),
     }
     with databases(options.rows, options.periods) as both:
         connection = _connect(both.source_uri)

@@ -18,6 +18,9 @@ class YearAndMonth:
 
     kind = Kind.NUMBER
 
+    def __str__(self) -> str:
+        return f"{self.year} and {self.month}"
+
     @property
     def columns(self) -> tuple[str, ...]:
         """The names of the columns."""
@@ -31,6 +34,9 @@ class MonthOfDate:
     date: str
 
     kind = Kind.DATETIME
+
+    def __str__(self) -> str:
+        return f"the months of {self.date}"
 
     @property
     def columns(self) -> tuple[str, ...]:

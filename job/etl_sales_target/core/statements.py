@@ -152,10 +152,9 @@ def rows_not_in(these: SqlTable, those: SqlTable, most: int) -> Select[Any]:
     missing = select(*_comparable(these)).except_all(select(*_comparable(those))).subquery()
     first = these.layout.definition.period.columns if these.layout.definition.period else ()
     order = dict.fromkeys((*first, *these.layout.definition.key, *these.layout.names))
-    shown: Select[Any] = select(
-        over(func.count()), *(cast(missing.c[name], Text) for name in these.layout.names)
-    )
-    return shown.order_by(*(missing.c[name] for name in order)).limit(most)
+    shown: list[ColumnElement[Any]] = [over(func.count())]
+    shown += (cast(missing.c[name], Text) for name in these.layout.names)
+    return select(*shown).order_by(*(missing.c[name] for name in order)).limit(most)
 
 
 def _comparable(sql: SqlTable) -> Iterator[ColumnElement[Any]]:

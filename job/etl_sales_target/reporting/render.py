@@ -1,12 +1,13 @@
 """What the commands print for people: plans, comparisons and runs as tables."""
 
 import datetime
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from numbers import Number
 from typing import Any
 
 from tabulate import tabulate
 
+from etl_sales_target.core.definitions import TableLayout
 from etl_sales_target.core.plan import PeriodStatus, Plan
 from etl_sales_target.core.reconciliation import RowDifference, Verification
 
@@ -59,6 +60,26 @@ def _rows(side: str, difference: RowDifference, columns: Sequence[str]) -> str:
     first = f", the first {shown}" if shown < difference.count else ""
     table = _table(difference.rows, columns)
     return f"{difference.count} rows only in the {side}{first}:\n{table}"
+
+
+def table(layout: TableLayout, target_types: Mapping[str, str]) -> str:
+    """A definition in a few lines, then its columns with the types of both sides."""
+    definition = layout.definition
+    facts = {
+        "source": definition.source,
+        "target": definition.target,
+        "periods": definition.period or "none: the whole table is one",
+        "key": ", ".join(definition.key) or "none",
+        "history": "yes" if definition.history else "no",
+    }
+    if definition.load_columns:
+        facts["load columns"] = ", ".join(definition.load_columns)
+    lines = [
+        (column.name, column.type.source, target_types.get(column.name, "not there yet"))
+        for column in layout.columns
+    ]
+    said = "\n".join(f"{name}: {fact}" for name, fact in facts.items())
+    return f"{said}\n{_table(lines, ['column', 'source', 'target'])}"
 
 
 def runs(found: Iterable[Any]) -> str:

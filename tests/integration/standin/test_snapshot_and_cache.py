@@ -9,17 +9,18 @@ import psycopg
 import pytest
 from sqlalchemy.dialects import oracle as oracle_dialect
 
-from etl_sales_target.core import digest, statements
-from support.builders import COLUMNS
+from etl_sales_target.core import digest
 from etl_sales_target.core.names import TableName
+from etl_sales_target.core.statements import SqlTable
 from oracle_standin import OracleStandin, groups
+from support.builders import COLUMNS, LAYOUT
 from support.standin import Behind, connect, numbers_as_text
 
 NAMES = ", ".join(COLUMNS)
 ROWS = f"select {NAMES} from t"
 DIALECT = oracle_dialect.dialect()  # type: ignore[no-untyped-call]
 DIGESTS = str(
-    digest.statement(statements.describe(TableName("apps", "t"))).compile(
+    digest.statement(SqlTable(TableName("apps", "t"), LAYOUT)).compile(
         dialect=DIALECT, compile_kwargs={"literal_binds": True}
     )
 )

@@ -4,7 +4,7 @@ import pytest
 
 from etl_sales_target.core.guards import GuardError, check_shrink, warnings
 from etl_sales_target.core.plan import LoadRequest, Mode, Plan, make_plan
-from support.builders import DIGEST_VERSION, content, loaded_period, period
+from support.builders import DIGEST_VERSION, LAYOUT, content, loaded_period, period
 
 HALF = 50
 
@@ -58,7 +58,7 @@ def test_other_sources_pass(rows: int, loaded: int, max_shrink_percent: int) -> 
 
 
 def test_no_warnings_for_a_source_without_oddities() -> None:
-    assert [*warnings(plan(10, 10), repeated_ids=0)] == []
+    assert [*warnings(plan(10, 10), LAYOUT, repeated_keys=0)] == []
 
 
 def test_warnings_count_the_rows_they_are_about() -> None:
@@ -68,9 +68,8 @@ def test_warnings_count_the_rows_they_are_about() -> None:
         period(2024, 0): content(4),
         period(None, None): content(6, nulls={"target_year": 6, "target_month": 6}),
     }
-    found = [
-        *warnings(make_plan(LoadRequest(Mode.RUN), source, {}, {}, DIGEST_VERSION), repeated_ids=7)
-    ]
+    made = make_plan(LoadRequest(Mode.RUN), source, {}, {}, DIGEST_VERSION)
+    found = [*warnings(made, LAYOUT, repeated_keys=7)]
 
     assert found == [
         "7 rows repeat the id of another row.",

@@ -9,16 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from support.builders import COLUMNS
-from etl_sales_target.core.control_totals import ControlTotals
+from etl_sales_target.core.columns import Column, ColumnType, Kind
+from etl_sales_target.core.control_totals import ControlTotals, Magnitudes
 from etl_sales_target.core.periods import Period
-from etl_sales_target.core.reconciliation import (
-    Magnitudes,
-    ReconciliationError,
-    compare,
-    reconcile,
-)
-from support.builders import control_totals, period
+from etl_sales_target.core.reconciliation import ReconciliationError, compare, reconcile
+from support.builders import COLUMNS, LAYOUT, control_totals, period
 
 JANUARY = period(2024, 1)
 FEBRUARY = period(2024, 2)
@@ -34,10 +29,15 @@ def differences(
 
     def magnitudes(periods: Sequence[Period]) -> Magnitudes:
         assert target
-        sizes = {c: abs(magnitude or total or Decimal(0)) for c, total in target.sums.items()}
+        sizes = [abs(magnitude or total or Decimal(0)) for total in target.sums]
         return dict.fromkeys(periods, sizes)
 
-    found = compare({JANUARY: source}, {JANUARY: target} if target else {}, magnitudes)
+    found = compare(
+        {JANUARY: source},
+        {JANUARY: target} if target else {},
+        columns=LAYOUT.columns,
+        magnitudes=magnitudes,
+    )
     return [str(mismatch) for mismatch in found]
 
 
@@ -99,7 +99,7 @@ def test_other_periods_of_the_target_are_not_its_business() -> None:
     expected = {JANUARY: control_totals(1)}
     actual = {JANUARY: control_totals(1), FEBRUARY: control_totals(9)}
 
-    assert compare(expected, actual, no_magnitudes) == []
+    assert compare(expected, actual, columns=LAYOUT.columns, magnitudes=no_magnitudes) == []
 
 
 def test_a_sum_within_38_digits_must_be_exact() -> None:
@@ -207,7 +207,9 @@ def test_any_changed_amount_is_seen(amounts: list[Decimal], index: int, change: 
 
 def test_a_reconciliation_that_holds() -> None:
     same = {JANUARY: control_totals(3)}
-    reconcile(same, same, magnitudes=no_magnitudes, rows={"rows copied": (3, 3)})
+    reconcile(
+        same, same, columns=LAYOUT.columns, magnitudes=no_magnitudes, rows={"rows copied": (3, 3)}
+    )
 
 
 def test_a_failed_reconciliation_names_what_differs() -> None:
@@ -217,7 +219,8 @@ def test_a_failed_reconciliation_names_what_differs() -> None:
         reconcile(
             expected,
             actual,
-            magnitudes=lambda _: {JANUARY: {"id": Decimal(7)}},
+            columns=LAYOUT.columns,
+            magnitudes=lambda _: {JANUARY: [Decimal(7)]},
             rows={"rows copied": (5, 4), "rows deleted": (1, 1)},
         )
 
@@ -231,18 +234,40 @@ def test_a_failed_reconciliation_names_what_differs() -> None:
 
 def test_a_count_alone_fails_the_reconciliation() -> None:
     with pytest.raises(ReconciliationError, match="rows of the target: expected 5, found 6"):
-        reconcile({}, {}, magnitudes=no_magnitudes, rows={"rows of the target": (5, 6)})
+        reconcile({}, {}, columns=(), magnitudes=no_magnitudes, rows={"rows of the target": (5, 6)})
 
 
 def test_a_reconciliation_that_fails_everywhere_stays_readable() -> None:
     expected = {period(year, 1): control_totals(1) for year in range(2000, 2030)}
     with pytest.raises(ReconciliationError) as e:
-        reconcile(expected, {}, magnitudes=no_magnitudes, rows={})
+        reconcile(expected, {}, columns=LAYOUT.columns, magnitudes=no_magnitudes, rows={})
 
     assert len(e.value.message) < 500
 
 
 def test_a_mismatch_cannot_be_changed() -> None:
-    [mismatch] = compare({JANUARY: control_totals(1)}, {}, no_magnitudes)
+    [mismatch] = compare(
+        {JANUARY: control_totals(1)}, {}, columns=LAYOUT.columns, magnitudes=no_magnitudes
+    )
     with pytest.raises(dataclasses.FrozenInstanceError):
         mismatch.actual = 1  # type: ignore[misc]
+
+
+def test_a_sum_says_what_it_adds_up() -> None:
+    text, date = ColumnType(Kind.TEXT, "VARCHAR2(20)"), ColumnType(Kind.DATETIME, "DATE")
+    columns = (Column("name", text), Column("sold_on", date))
+    source, target = (
+        ControlTotals(rows=1, non_null=(1, 1), sums=(Decimal(length), Decimal(day)))
+        for length, day in ((3, 20240131000000), (4, 20240201000000))
+    )
+    found = compare(
+        {JANUARY: source},
+        {JANUARY: target},
+        columns=columns,
+        magnitudes=lambda _: {JANUARY: [Decimal(4), Decimal(20240201000000)]},
+    )
+
+    assert [str(mismatch) for mismatch in found] == [
+        "2024-01 sum of the lengths of name: expected 3, found 4",
+        "2024-01 sum of the dates in sold_on: expected 20240131000000, found 20240201000000",
+    ]

@@ -10,17 +10,21 @@ from hypothesis import strategies as st
 from sqlalchemy import ClauseElement
 from sqlalchemy.dialects import oracle, postgresql, sqlite
 from sqlalchemy.engine import Dialect
+from sqlalchemy.sql import quoted_name
 
-from etl_sales_target.core import columns, control_totals, digest, statements
+from etl_sales_target.core import control_totals, digest, statements
+from etl_sales_target.core.columns import NUMBER, Column, ColumnType, Kind
 from etl_sales_target.core.control_totals import ControlTotals
+from etl_sales_target.core.definitions import MonthOfDate, TableDefinition, TableLayout
 from etl_sales_target.core.digest import PeriodDigest
 from etl_sales_target.core.names import TableName
-from etl_sales_target.core.periods import Period
-from support.builders import period
+from etl_sales_target.core.periods import WHOLE_TABLE, Period
+from etl_sales_target.core.statements import SqlTable
+from support.builders import LAYOUT, period
 
 ORACLE: Dialect = oracle.dialect()  # type: ignore[no-untyped-call]
 POSTGRES: Dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
-SALES = statements.describe(TableName("apps", "sales"))
+SALES = SqlTable(TableName("apps", "sales"), LAYOUT)
 COLUMNS = "id, product_id, target_month, target_year, target_amount"
 
 
@@ -33,16 +37,14 @@ def sql(statement: ClauseElement, dialect: Dialect) -> str:
 BOTH = pytest.mark.parametrize("dialect", [ORACLE, POSTGRES], ids=lambda dialect: dialect.name)
 
 
-@BOTH
-def test_all_rows(dialect: Dialect) -> None:
-    assert sql(statements.rows(SALES, None), dialect) == f"SELECT {COLUMNS} FROM apps.sales"
+def test_all_rows() -> None:
+    assert sql(statements.source_rows(SALES, None), ORACLE) == f"SELECT {COLUMNS} FROM apps.sales"
 
 
-@BOTH
-def test_rows_of_some_periods(dialect: Dialect) -> None:
+def test_rows_of_some_periods() -> None:
     periods = [period(2024, 1), period(2024, 2), period(2023, 12)]
 
-    assert sql(statements.rows(SALES, periods), dialect) == (
+    assert sql(statements.source_rows(SALES, periods), ORACLE) == (
         f"SELECT {COLUMNS} FROM apps.sales "
         "WHERE target_year IN (2024) AND target_month IN (1, 2) "
         "OR target_year IN (2023) AND target_month IN (12)"
@@ -91,20 +93,20 @@ def test_the_digest_is_stable() -> None:
     """Another text is another digest_version: every period would be loaded anew on the next run."""
     texts = [
         f"nvl(to_char({column}, 'TM9', 'NLS_NUMERIC_CHARACTERS=''.,'''), '~')"
-        for column in columns.COLUMNS
+        for column in LAYOUT.names
     ]
-    joined = " || '|' || ".join(texts)
+    joined, reverse = (" || '|' || ".join(order) for order in (texts, texts[::-1]))
 
     assert sql(digest.statement(SALES), ORACLE) == (
         f"{CONTROL_TOTALS}, sum(ora_hash({joined}, 4294967295, 1)) AS sum_6, "
-        f"sum(ora_hash({joined}, 4294967295, 2)) AS sum_7 "
+        f"sum(ora_hash({reverse}, 4294967295, 2)) AS sum_7 "
         "FROM apps.sales GROUP BY target_year, target_month"
     )
 
 
 @BOTH
 def test_names_that_need_quotes_get_them(dialect: Dialect) -> None:
-    table = statements.describe(TableName("mb", "order"))
+    table = SqlTable(TableName("mb", "order"), LAYOUT)
 
     assert 'FROM mb."order"' in sql(statements.counts(table), dialect)
 
@@ -134,57 +136,137 @@ def by_sqlite(rows: Sequence[Period], condition: str) -> list[str]:
     return sorted(str(period(*row)) for row in found)
 
 
-@BOTH
-def test_repeated_ids(dialect: Dialect) -> None:
-    assert sql(statements.repeated_ids(SALES), dialect) == (
-        "SELECT count(id) - count(DISTINCT id) AS anon_1 FROM apps.sales"
+def test_repeated_keys() -> None:
+    assert sql(statements.repeated_keys(SALES, None), POSTGRES) == (
+        "SELECT coalesce(sum(anon_1.rows - 1), 0) AS coalesce_1 FROM "
+        "(SELECT count(*) AS rows FROM apps.sales WHERE id IS NOT NULL "
+        "GROUP BY id HAVING count(*) > 1) AS anon_1"
     )
 
 
-@BOTH
-def test_no_rows_names_every_column_and_reads_nothing(dialect: Dialect) -> None:
-    assert sql(statements.no_rows(SALES), dialect) == (
-        f"SELECT {COLUMNS} FROM apps.sales WHERE id IS NULL AND id IS NOT NULL"
-    )
+@pytest.mark.parametrize(
+    ("columns", "named"), [(None, "*"), (("id", "order"), 'id, "ORDER"')], ids=["all", "named"]
+)
+def test_no_rows_tells_the_columns_and_reads_nothing(
+    columns: tuple[str, ...] | None, named: str
+) -> None:
+    def spell(name: str) -> str:
+        return quoted_name("ORDER", quote=True) if name == "order" else name
+
+    statement = statements.no_rows(TableName("apps", "sales"), columns, spell)
+
+    assert sql(statement, ORACLE) == f"SELECT {named} FROM apps.sales WHERE 1 = 0"
 
 
 JANUARY = (Decimal(2024), Decimal(1))
 ROW = (*JANUARY, 3, 3, 3, 3, 3, 2, 6, 30, 3, 6072, Decimal("0.30"))
 ROW_TOTALS = ControlTotals(
     rows=3,
-    non_null={
-        "id": 3, "product_id": 3, "target_month": 3, "target_year": 3, "target_amount": 2,
-    },
-    sums={
-        "id": Decimal(6),
-        "product_id": Decimal(30),
-        "target_month": Decimal(3),
-        "target_year": Decimal(6072),
-        "target_amount": Decimal("0.3"),
-    },
-)  # fmt: skip
+    non_null=(3, 3, 3, 3, 2),
+    sums=(Decimal(6), Decimal(30), Decimal(3), Decimal(6072), Decimal("0.3")),
+)
 
 
 def test_reading_counts() -> None:
-    assert statements.read_counts([(*JANUARY, 3), (None, None, 1)]) == {
+    assert statements.read_counts([(*JANUARY, 3), (None, None, 1)], LAYOUT) == {
         period(2024, 1): 3,
         period(None, None): 1,
     }
 
 
 def test_reading_control_totals() -> None:
-    assert control_totals.read([ROW]) == {period(2024, 1): ROW_TOTALS}
+    assert control_totals.read([ROW], LAYOUT) == {period(2024, 1): ROW_TOTALS}
 
 
 def test_reading_the_sum_of_nothing_but_null() -> None:
     row = (None, None, 1, 1, 1, 0, 0, 0, 6, 30, None, None, None)
-    [totals] = control_totals.read([row]).values()
+    [totals] = control_totals.read([row], LAYOUT).values()
 
-    assert totals.sums["target_amount"] is None
-    assert totals.non_null["target_amount"] == 0
+    assert totals.sums[-1] is None
+    assert totals.non_null[-1] == 0
 
 
 def test_reading_digests() -> None:
-    assert digest.read([(*ROW, Decimal(12), Decimal(34))]) == {
+    assert digest.read([(*ROW, Decimal(12), Decimal(34))], LAYOUT) == {
         period(2024, 1): PeriodDigest(ROW_TOTALS, "12:34")
     }
+
+
+ORDERS = SqlTable(
+    TableName("apps", "orders"),
+    TableLayout(
+        TableDefinition(
+            TableName("apps", "orders"), TableName("mb", "orders"), period=MonthOfDate("sold_on")
+        ),
+        (
+            Column("id", NUMBER),
+            Column("remark", ColumnType(Kind.TEXT, "VARCHAR2(20)")),
+            Column("sold_on", ColumnType(Kind.DATETIME, "DATE")),
+            Column("changed_at", ColumnType(Kind.DATETIME, "TIMESTAMP(3)", fraction_digits=3)),
+        ),
+    ),
+)
+CALENDAR = "'NLS_CALENDAR=GREGORIAN'"
+
+
+def orders_sql(statement: ClauseElement, dialect: Dialect) -> str:
+    return sql(statement, dialect).replace("apps.orders.", "")
+
+
+def test_dates_travel_as_the_text_of_their_civil_fields() -> None:
+    assert orders_sql(statements.source_rows(ORDERS, None), ORACLE).startswith(
+        f"SELECT id, remark, TO_CHAR(sold_on, 'YYYY-MM-DD HH24:MI:SS', {CALENDAR})"
+        " || CASE WHEN EXTRACT(YEAR FROM sold_on) < 0 THEN ' BC' END AS anon_1, "
+        f"TO_CHAR(changed_at, 'YYYY-MM-DD HH24:MI:SS.FF3', {CALENDAR})"
+    )
+
+
+@pytest.mark.parametrize(
+    ("dialect", "year"),
+    [
+        (ORACLE, "EXTRACT(YEAR FROM sold_on)"),
+        (POSTGRES, "CAST(EXTRACT(YEAR FROM sold_on) AS NUMERIC)"),
+    ],
+    ids=["oracle", "postgresql"],
+)
+def test_the_months_of_a_date_are_periods(dialect: Dialect, year: str) -> None:
+    month = year.replace("YEAR", "MONTH")
+
+    assert orders_sql(statements.counts(ORDERS), dialect).endswith(f"GROUP BY {year}, {month}")
+    assert orders_sql(statements.in_periods(ORDERS, [period(2024, 2)]), dialect) == (
+        f"{year} IN (2024) AND {month} IN (2)"
+    )
+
+
+def test_a_text_enters_the_digest_by_a_hash_of_its_own_and_rotated_in_the_second_sum() -> None:
+    found = orders_sql(digest.statement(ORDERS), ORACLE)
+
+    assert "CASE WHEN (remark IS NULL) THEN '~' ELSE to_char(ora_hash(remark, 4294967295, 1))" in (
+        found
+    )
+    assert "to_char(ora_hash(substr(remark, 2) || substr(remark, 1, 1), 4294967295, 2))" in found
+
+
+def test_a_wide_table_is_hashed_in_groups_that_oracle_can_concatenate() -> None:
+    definition = TableDefinition(TableName("apps", "wide"), TableName("mb", "wide"))
+    columns = tuple(Column(f"c{number}", NUMBER) for number in range(1, 122))
+    found = sql(
+        digest.statement(SqlTable(definition.source, TableLayout(definition, columns))), ORACLE
+    )
+
+    first, _, second = found.rpartition("sum(ora_hash(")
+    assert first.count("to_char(ora_hash(") == second.count("to_char(ora_hash(") == 3
+    assert max(each.count(" || '|' || nvl(") for each in found.split("ora_hash(")) == 59
+
+
+def test_a_table_without_periods_is_one() -> None:
+    definition = TableDefinition(TableName("apps", "codes"), TableName("mb", "codes"))
+    codes = SqlTable(definition.source, TableLayout(definition, (Column("code", NUMBER),)))
+
+    assert sql(statements.counts(codes), POSTGRES) == (
+        "SELECT NULL AS anon_1, NULL AS anon__1, count(*) AS count_1 FROM apps.codes"
+    )
+    assert statements.read_counts([(None, None, 4)], codes.layout) == {WHOLE_TABLE: 4}
+    assert statements.read_counts([(None, None, 0)], codes.layout) == {}
+    assert str(WHOLE_TABLE) == "all"
+    assert period(None, None) != WHOLE_TABLE
