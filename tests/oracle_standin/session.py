@@ -32,7 +32,6 @@ from oracle_standin.store import Store
 
 _log = logging.getLogger(__name__)
 
-_TNS_VERSION = 319
 _MOST_SDU = 2**17
 _FAST_AUTH = 0x10000000
 _END_OF_RESPONSE = 0x02000000
@@ -46,6 +45,7 @@ _TOKEN_SINCE = 18
 class Generation:
     """What distinguishes the servers of one time from those of another."""
 
+    tns_version: int
     field_version: int
     flags: int
     banner: str
@@ -57,9 +57,9 @@ class Generation:
 
 
 GENERATIONS = {
-    "19c": Generation(12, 0, "Oracle 19c (stand-in)", 19 << 24 | 22 << 16),
+    "19c": Generation(318, 12, 0, "Oracle 19c (stand-in)", 19 << 24 | 22 << 16),
     "23ai": Generation(
-        24, _FAST_AUTH | _END_OF_RESPONSE, "Oracle 23ai (stand-in)", 23 << 24 | 6 << 16
+        319, 24, _FAST_AUTH | _END_OF_RESPONSE, "Oracle 23ai (stand-in)", 23 << 24 | 6 << 16
     ),
 }
 
@@ -119,7 +119,7 @@ class Session:
             self._channel.send(Packet.REFUSE, struct.pack(">BBH", 0, 0, len(reason)) + reason)
             return False
         version, sdu = struct.unpack_from(">H", body)[0], struct.unpack_from(">I", body, 50)[0]
-        self._accept(min(version, _TNS_VERSION), min(sdu, _MOST_SDU))
+        self._accept(min(version, self._generation.tns_version), min(sdu, _MOST_SDU))
         return True
 
     def _connect_text(self, body: bytes) -> str:
@@ -136,11 +136,7 @@ class Session:
         return 12505 if re.search(r"\(SID=", text, re.IGNORECASE) else 12504
 
     def _accept(self, version: int, sdu: int) -> None:
-        small_sdu = min(sdu, 0xFFFF)
-        body = struct.pack(">HHHHHHHB", version, 0, small_sdu, small_sdu, 1, 0, 45, 0)
-        body += bytes(9) + struct.pack(">I", sdu) + bytes(5)
-        body += struct.pack(">I", self._generation.flags)
-        self._channel.send(Packet.ACCEPT, body)
+        self._channel.send(Packet.ACCEPT, messages.accept(version, sdu, self._generation.flags))
         self._channel.sdu = sdu
         self._channel.wide_lengths = True
 
