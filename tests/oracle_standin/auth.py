@@ -18,6 +18,7 @@ _KEY_ROUNDS = 4096
 _SESSION_ROUNDS = 3
 _HALF = 32
 _ZERO_IV = bytes(16)
+_FULL_PADDING = bytes([16]) * 16  # PKCS#7 of what fills its blocks
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,8 @@ class Login:
             raise OraError(1017)
         if self._account.locked:
             raise OraError(28000)
-        return _hex(_encrypt(key, secrets.token_bytes(16) + b"SERVER_TO_CLIENT"))
+        proof = secrets.token_bytes(16) + b"SERVER_TO_CLIENT"
+        return _hex(_encrypt(key, proof + _FULL_PADDING))
 
 
 def _hex(data: bytes) -> str:

@@ -1,6 +1,7 @@
 """What a logged-in client may call: execute, fetch, commit, rollback, ping."""
 
 import logging
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -9,11 +10,12 @@ from sqlglot import exp
 
 from oracle_standin import messages, plsql
 from oracle_standin.binds import number_binds, values_by_name
+from oracle_standin.conversation import Conversation, Reply
 from oracle_standin.dialect import parse
-from oracle_standin.errors import OraError
+from oracle_standin.errors import OraError, position_of
 from oracle_standin.faults import Faults
-from oracle_standin.messages import Column
-from oracle_standin.packets import BreakError, Channel, DisconnectedError, Reader
+from oracle_standin.messages import CallEnd, Column
+from oracle_standin.packets import BreakError, DisconnectedError
 from oracle_standin.requests import (
     BindType,
     Execute,
@@ -23,11 +25,29 @@ from oracle_standin.requests import (
     read_reexecute,
 )
 from oracle_standin.result import Result
-from oracle_standin.sql import Translation, translate
+from oracle_standin.sql import Relation, Translation, translate
 from oracle_standin.store import Store
 
 _log = logging.getLogger(__name__)
 _CURSOR_IDS = 0xFFFF
+
+# Of which kind a statement is, by its first word. Recorded from 23ai: 1, 2, 3 and 12; the others
+# are those of V$SQL.COMMAND_TYPE, which agree with them.
+_SQL_TYPES = {
+    "create": 1,
+    "insert": 2,
+    "select": 3,
+    "with": 3,
+    "update": 6,
+    "delete": 7,
+    "drop": 12,
+    "alter": 42,
+    "commit": 44,
+    "rollback": 45,
+    "begin": 47,
+    "declare": 47,
+    "set": 48,
+}
 
 
 class Server(Protocol):
@@ -55,27 +75,35 @@ class Cursor:
             self.result = None
 
 
+def sql_type(sql: str) -> int:
+    """The number of a statement's kind, 0 where it is not known.
+
+    >>> sql_type("SELECT 1 FROM dual"), sql_type("(select 1 from dual)"), sql_type("?")
+    (3, 3, 0)
+    """
+    word = re.match(r"[\s(]*(\w*)", sql)
+    return _SQL_TYPES.get(word[1].lower(), 0) if word else 0
+
+
 class Calls:
     """The cursors of one login, and the store behind them."""
 
-    def __init__(
-        self, channel: Channel, reader: Reader, version: int, server: Server, user: str
-    ) -> None:
+    def __init__(self, conversation: Conversation, server: Server, user: str) -> None:
         self.store = server.open_store(user)
-        self._channel = channel
-        self._reader = reader
-        self._version = version
+        self._conversation = conversation
+        self._reader = conversation.reader
+        self._terms = conversation.terms
         self._server = server
         self._faults = server.faults
         self._user = user.upper()
         self._cursors: dict[int, Cursor] = {}
         self._last_id = 0
 
-    def answer(self, code: int) -> bytes:
+    def answer(self, code: int) -> Reply:
         """The whole reply to one function, whose header is read."""
         match code:
             case Function.EXECUTE:
-                request = read_execute(self._reader, self._version)
+                request = read_execute(self._reader, self._terms.version)
                 return self._or_error(self._execute, request)
             case Function.REEXECUTE | Function.REEXECUTE_AND_FETCH:
                 request = self._read_reexecute(fetch=code == Function.REEXECUTE_AND_FETCH)
@@ -104,36 +132,52 @@ class Calls:
         request.cursor_id = cursor_id
         return request
 
-    def _or_error(self, answer: Callable[[Execute], bytes], request: Execute) -> bytes:
+    def _or_error(self, answer: Callable[[Execute], bytes], request: Execute) -> Reply:
         try:
-            return answer(request)
+            return Reply(answer(request))
         except OraError as error:
-            known = request.cursor_id if request.cursor_id in self._cursors else 0
-            return self._completion(cursor_id=known, error=error)
+            return self._failure(error, request)
         except (LookupError, TypeError, ValueError, AttributeError) as error:
             _log.exception("cannot answer %s", request)
-            return self._completion(error=OraError(600, f"internal error code ({error!r})"))
+            return self._failure(OraError(600, f"internal error code ({error!r})"), request)
 
-    def _status_after(self, action: Callable[[], None]) -> bytes:
-        try:
-            action()
-        except OraError as error:
-            return self._completion(error=error)
-        return messages.status(in_transaction=self.store.in_transaction)
-
-    def _completion(
-        self, *, cursor_id: int = 0, rows: int = 0, error: OraError | None = None
-    ) -> bytes:
-        return messages.completion(
-            self._version,
-            cursor_id=cursor_id,
-            rows=rows,
-            error=error,
+    def _failure(self, error: OraError, request: Execute) -> Reply:
+        cursor = self._cursors.get(request.cursor_id)
+        sql = cursor.sql if cursor else request.sql or ""
+        if unknown := re.match(r'(?:".*"\.)?"(.*)": invalid identifier', error.message):
+            error.position = position_of(unknown[1], sql)
+        return self._conversation.failure(
+            error,
+            cursor_id=request.cursor_id if cursor else 0,
+            sql_type=sql_type(sql),
             in_transaction=self.store.in_transaction,
         )
 
+    def _status_after(self, action: Callable[[], None]) -> Reply:
+        try:
+            action()
+        except OraError as error:
+            return self._conversation.failure(error, in_transaction=self.store.in_transaction)
+        return Reply(messages.status(self._call_end()))
+
+    def _call_end(self) -> CallEnd:
+        return self._conversation.call_end(in_transaction=self.store.in_transaction)
+
+    def _completion(
+        self, cursor: Cursor, cursor_id: int, *, rows: int = 0, end: OraError | None = None
+    ) -> bytes:
+        """`end`: ORA-01403, which is no failure."""
+        return messages.completion(
+            self._terms.error_version,
+            self._call_end(),
+            cursor_id=cursor_id,
+            rows=rows,
+            error=end,
+            sql_type=sql_type(cursor.sql),
+        )
+
     def _pause(self, seconds: float) -> None:
-        if seconds and self._channel.has_input(seconds):
+        if seconds and self._conversation.channel.has_input(seconds):
             raise BreakError
 
     # -- execute -----------------------------------------------------------------------------
@@ -170,12 +214,18 @@ class Calls:
         reply: bytes,
         *,
         rows: int = 0,
-        error: OraError | None = None,
+        end: OraError | None = None,
     ) -> bytes:
         if not request.cursor_id:
             request.cursor_id = self._free_id()
         self._cursors[request.cursor_id] = cursor
-        return reply + self._completion(cursor_id=request.cursor_id, rows=rows, error=error)
+        return b"".join(
+            [
+                reply,
+                messages.execute_parameters(request.cursor_id),
+                self._completion(cursor, request.cursor_id, rows=rows, end=end),
+            ]
+        )
 
     def _free_id(self) -> int:
         while True:
@@ -198,9 +248,15 @@ class Calls:
     def _translate(self, cursor: Cursor, row: Sequence[bytes | None]) -> Translation:
         values = [bind.decode(data) for bind, data in zip(cursor.bind_types, row, strict=True)]
         assert cursor.statement is not None
-        return translate(
-            cursor.statement, self.store.resolve, values_by_name(values), self._context()
-        )
+
+        def resolve(owner: str | None, name: str) -> Relation:
+            try:
+                return self.store.resolve(owner, name)
+            except OraError as error:
+                error.position = position_of(name, cursor.sql)
+                raise
+
+        return translate(cursor.statement, resolve, values_by_name(values), self._context())
 
     def _query(self, request: Execute, cursor: Cursor) -> bytes:
         row = request.bind_rows[0] if request.bind_rows else []
@@ -209,7 +265,7 @@ class Calls:
         reply = b""
         if Option.PARSE in request.options or Option.DESCRIBE in request.options:
             cursor.columns = columns
-            reply = messages.describe(columns, self._version)
+            reply = messages.describe(columns, self._terms)
         elif columns != cursor.columns:
             raise OraError(932, "inconsistent datatypes: the table was altered")
         if Option.DESCRIBE in request.options:
@@ -222,7 +278,7 @@ class Calls:
         except OraError:
             cursor.close()
             raise
-        return self._remember(request, cursor, reply + rows, rows=cursor.result.sent, error=end)
+        return self._remember(request, cursor, reply + rows, rows=cursor.result.sent, end=end)
 
     def _change(self, request: Execute, cursor: Cursor) -> bytes:
         if Option.BATCH_ERRORS in request.options:
@@ -243,9 +299,7 @@ class Calls:
         self._pause(self._faults.fetch_delay(cursor.sql))
         self._faults.call_back(cursor.sql, cursor.result.sent)
         rows, end = self._rows(cursor, request.prefetch)
-        return rows + self._completion(
-            cursor_id=request.cursor_id, rows=cursor.result.sent, error=end
-        )
+        return rows + self._completion(cursor, request.cursor_id, rows=cursor.result.sent, end=end)
 
     def _rows(self, cursor: Cursor, most: int) -> tuple[bytes, OraError | None]:
         """The messages of up to `most` rows, and ORA-01403 where there were fewer."""
@@ -253,7 +307,7 @@ class Calls:
         before = cursor.result.sent
         taken, rows = cursor.result.take(most)
         self._faults.raise_due(cursor.sql, max(cursor.result.sent, before + 1))
-        header = messages.ROW_HEADER if taken else b""
+        header = messages.row_header(len(cursor.columns), most) if taken else b""
         return header + rows, messages.NO_DATA_FOUND if taken < most else None
 
     def _context(self) -> Mapping[str, str]:

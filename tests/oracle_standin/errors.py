@@ -6,10 +6,14 @@ import psycopg
 
 
 class OraError(Exception):
-    """An error that the client sees as `ORA-<code>: <message>`."""
+    """An error that the client sees as `ORA-<code>: <message>`.
+
+    `position` is where in the statement the error is, from 0, which is also what is not known.
+    """
 
     def __init__(self, code: int, message: str | None = None) -> None:
         self.code = code
+        self.position = 0
         self.message = message or MESSAGES.get(code, "error raised by the stand-in")
         super().__init__(f"ORA-{code:05d}: {self.message}")
 
@@ -80,6 +84,16 @@ _CODE_OF_SQLSTATE = {
     "42P01": (942, None),
     "57014": (1013, None),
 }
+
+
+def position_of(name: str, sql: str) -> int:
+    """Where a name first stands in a statement, from 0, which is also what is not known.
+
+    >>> position_of("T", "select tt.a from T")
+    17
+    """
+    found = re.search(rf"(?<![\w$#]){re.escape(name)}(?![\w$#])", sql, re.IGNORECASE)
+    return found.start() if found else 0
 
 
 def from_postgres(error: psycopg.Error) -> OraError:

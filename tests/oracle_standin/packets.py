@@ -108,14 +108,16 @@ class Channel:
         except (OSError, ssl.SSLError) as error:
             raise DisconnectedError from error
 
-    def send_marker(self, kind: Marker) -> None:
-        self.send(Packet.MARKER, bytes([1, 0, kind]))
+    def send_markers(self, *kinds: Marker) -> None:
+        packets = [self._packet(Packet.MARKER, bytes([1, 0, kind])) for kind in kinds]
+        self._write(b"".join(packets))
 
 
 class Reader:
     """The bytes of the client's requests, in the shapes that the protocol has."""
 
     def __init__(self, channel: Channel) -> None:
+        self.prefixed_text = True
         self._channel = channel
         self._data = b""
         self._position = 0
@@ -166,6 +168,11 @@ class Reader:
         while size := self.universal():
             chunks.append(self.raw(size))
         return b"".join(chunks)
+
+    def text(self, size: int) -> str:
+        """Text whose size is known; unless the client left it out, a length comes first again."""
+        data = (self.clr() or b"") if self.prefixed_text else self.raw(size)
+        return data.decode()
 
     def sized(self) -> bytes:
         return (self.clr() or b"") if self.universal() else b""

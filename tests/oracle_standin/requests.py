@@ -1,13 +1,24 @@
 """The requests that a client sends, parsed. None says how long it is: parsing finds its end."""
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import IntEnum, IntFlag
 
 from oracle_standin.codec import decode_date, decode_double, decode_number
 from oracle_standin.errors import OraError
+from oracle_standin.generations import (
+    ENDS_RESPONSES,
+    FIELD_VERSION,
+    LONG_TIME_ZONE,
+    TIME_ZONE,
+    TTC3,
+    TTC4,
+    TWO_BYTE_TYPES,
+    Generation,
+    Terms,
+)
 from oracle_standin.messages import OraType
 from oracle_standin.packets import DisconnectedError, Reader
 
@@ -16,6 +27,9 @@ BindValue = Decimal | str | dt.datetime | float | bytes | None
 _MAX_INLINE_BIND = 32767
 _ARRAY_BIND = 0x40
 _UTF16 = 2  # the character set form of NCHAR and NVARCHAR2
+_PREFIXED_TEXT = 0x02  # in the flags of the data types request
+_SB1, _UNIVERSAL = 27, 1  # a type of one byte with a sign, and one way to write numbers
+_ERROR_SINCE_20, _COLUMN_SINCE_23 = 652, 663  # structures in the layout of these versions
 
 
 class Function(IntEnum):
@@ -91,7 +105,7 @@ def read_execute(reader: Reader, version: int) -> Execute:
     options = Option(reader.universal())
     request = Execute(options, reader.universal())
     has_sql = reader.u8()
-    reader.universal()
+    size = reader.universal()
     reader.skip_u8(1)
     reader.skip_universal(1)
     reader.skip_u8(2)
@@ -104,7 +118,7 @@ def read_execute(reader: Reader, version: int) -> Execute:
     defines = reader.universal()
     _skip_registration(reader, version)
     if has_sql:
-        request.sql = (reader.clr() or b"").decode()
+        request.sql = reader.text(size)
     numbers = [reader.universal() for _ in range(13)]
     is_query = numbers[7] == 1  # its second number is how many rows to fetch
     request.executions = 1 if is_query else numbers[1]
@@ -202,12 +216,12 @@ def _skip_end_to_end(reader: Reader) -> None:
 def read_login(reader: Reader) -> tuple[str, dict[str, str]]:
     """The user and the key/value pairs of either login phase, behind the function header."""
     has_user = reader.u8()
-    reader.universal()
+    size = reader.universal()
     reader.universal()
     reader.u8()
     count = reader.universal()
     reader.skip_u8(2)
-    user = (reader.clr() or b"").decode() if has_user else ""
+    user = reader.text(size) if has_user else ""
     pairs = {}
     for _ in range(count):
         key = reader.sized().decode()
@@ -222,12 +236,59 @@ def skip_protocol(reader: Reader) -> None:
     reader.until_zero()
 
 
-def read_data_types(reader: Reader) -> int:
-    """The data types request, behind its message type: the client's field version."""
-    reader.raw(5)
-    compile_caps = reader.clr() or bytes(8)
-    reader.clr()
-    while int.from_bytes(reader.raw(2), "big"):
-        if int.from_bytes(reader.raw(2), "big"):
-            reader.raw(4)
-    return compile_caps[7]
+@dataclass(frozen=True)
+class DataTypes:
+    """How a client writes what it sends and wants what it gets.
+
+    `time_zone` and `types` are the bytes as they came; `representations` are by number of type.
+    """
+
+    flags: int
+    compile_caps: bytes
+    time_zone: bytes
+    types: bytes
+    representations: Mapping[int, int]
+
+    def terms(self, generation: Generation) -> Terms:
+        """What holds from here on between this client and a server of this generation."""
+        version = min(self.compile_caps[FIELD_VERSION], generation.field_version)
+        wants_ends = bool(self.compile_caps[TTC4] & ENDS_RESPONSES)
+        return Terms(
+            version=version,
+            error_version=version if _ERROR_SINCE_20 in self.representations else min(version, 13),
+            column_version=version
+            if _COLUMN_SINCE_23 in self.representations
+            else min(version, 16),
+            universal_scale=self.representations.get(_SB1) == _UNIVERSAL,
+            prefixed_text=bool(self.flags & _PREFIXED_TEXT),
+            ends_responses=generation.ends_responses and wants_ends,
+        )
+
+
+def read_data_types(reader: Reader) -> DataTypes:
+    """The data types request, behind its message type."""
+    reader.raw(2 + 2)  # character sets
+    flags = reader.u8()
+    compile_caps = (reader.clr() or b"").ljust(TTC4 + 1, b"\0")
+    runtime_caps = (reader.clr() or b"").ljust(TIME_ZONE + 1, b"\0")
+    time_zone = b""
+    if runtime_caps[TIME_ZONE] & 1:
+        time_zone = reader.raw(11 + (4 if compile_caps[TTC3] & LONG_TIME_ZONE else 0))
+        reader.raw(2)  # national character set
+    width = 2 if compile_caps[TWO_BYTE_TYPES] else 1
+    types, representations = _read_types(reader, width)
+    return DataTypes(flags, compile_caps, time_zone, types, representations)
+
+
+def _read_types(reader: Reader, width: int) -> tuple[bytes, dict[int, int]]:
+    """Types, each with the one that it is converted to and, unless that is 0, how it is written."""
+    entries, representations = [], {}
+    while any(kind := reader.raw(width)):
+        entry = kind + reader.raw(width)
+        if any(entry[width:]):
+            entry += reader.raw(2 * width)
+            representations[int.from_bytes(kind, "big")] = int.from_bytes(
+                entry[2 * width : 3 * width], "big"
+            )
+        entries.append(entry)
+    return b"".join([*entries, kind]), representations

@@ -1,6 +1,7 @@
 """The listener: accepts clients and gives each a session in a thread of its own."""
 
 import contextlib
+import secrets
 import socket
 import ssl
 import struct
@@ -11,9 +12,10 @@ from typing import Literal, Self
 from oracle_standin.auth import Account
 from oracle_standin.cache import Cache
 from oracle_standin.faults import ConnectionDropError, Faults
+from oracle_standin.generations import GENERATIONS
 from oracle_standin.groups import GroupMemory
 from oracle_standin.packets import Channel
-from oracle_standin.session import GENERATIONS, Session
+from oracle_standin.session import Session
 from oracle_standin.store import Store, install
 
 _HANDSHAKE_SECONDS = 10
@@ -50,6 +52,7 @@ class OracleStandin:
         self.host = host
         self.port = port
         self.generation = GENERATIONS[protocol]
+        self.unique_id = secrets.token_hex(16).upper()
         self.faults = Faults()
         self.connections = 0
         self.login_attempts = 0

@@ -4,23 +4,17 @@ import logging
 import re
 import secrets
 import struct
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Protocol
 
 from oracle_standin import messages
 from oracle_standin.auth import Account, Login
 from oracle_standin.calls import Calls
+from oracle_standin.conversation import Conversation, Reply
 from oracle_standin.errors import OraError
 from oracle_standin.faults import Faults
-from oracle_standin.packets import (
-    END_OF_RESPONSE,
-    BreakError,
-    Channel,
-    DisconnectedError,
-    Marker,
-    Packet,
-    Reader,
-)
+from oracle_standin.generations import Generation
+from oracle_standin.packets import BreakError, Channel, DisconnectedError, Packet
 from oracle_standin.requests import (
     Function,
     read_data_types,
@@ -32,42 +26,17 @@ from oracle_standin.store import Store
 
 _log = logging.getLogger(__name__)
 
-_TNS_VERSION = 319
 _MOST_SDU = 2**17
-_FAST_AUTH = 0x10000000
-_END_OF_RESPONSE = 0x02000000
 _FAST_AUTH_VERSION = 13
 _MESSAGE_PIGGYBACK, _MESSAGE_FUNCTION, _MESSAGE_FAST_AUTH = 0x11, 0x03, 0x22
 _MESSAGE_PROTOCOL, _MESSAGE_DATA_TYPES = 1, 2
-_TOKEN_SINCE = 18
-
-
-@dataclass(frozen=True)
-class Generation:
-    """What distinguishes the servers of one time from those of another."""
-
-    field_version: int
-    flags: int
-    banner: str
-    version_number: int
-
-    @property
-    def ends_responses(self) -> bool:
-        return bool(self.flags & _END_OF_RESPONSE)
-
-
-GENERATIONS = {
-    "19c": Generation(12, 0, "Oracle 19c (stand-in)", 19 << 24 | 22 << 16),
-    "23ai": Generation(
-        24, _FAST_AUTH | _END_OF_RESPONSE, "Oracle 23ai (stand-in)", 23 << 24 | 6 << 16
-    ),
-}
 
 
 class Server(Protocol):
     """What a session wants from its server."""
 
     service_name: str
+    unique_id: str
     faults: Faults
     generation: Generation
 
@@ -81,10 +50,10 @@ class Server(Protocol):
 class Session:
     def __init__(self, channel: Channel, server: Server) -> None:
         self._channel = channel
-        self._reader = Reader(channel)
         self._server = server
         self._generation = server.generation
-        self._version = server.generation.field_version
+        self._conversation = Conversation(channel, server.generation)
+        self._reader = self._conversation.reader
         self._login: Login | None = None
         self._user = ""
         self._calls: Calls | None = None
@@ -119,7 +88,7 @@ class Session:
             self._channel.send(Packet.REFUSE, struct.pack(">BBH", 0, 0, len(reason)) + reason)
             return False
         version, sdu = struct.unpack_from(">H", body)[0], struct.unpack_from(">I", body, 50)[0]
-        self._accept(min(version, _TNS_VERSION), min(sdu, _MOST_SDU))
+        self._accept(min(version, self._generation.tns_version), min(sdu, _MOST_SDU))
         return True
 
     def _connect_text(self, body: bytes) -> str:
@@ -136,11 +105,7 @@ class Session:
         return 12505 if re.search(r"\(SID=", text, re.IGNORECASE) else 12504
 
     def _accept(self, version: int, sdu: int) -> None:
-        small_sdu = min(sdu, 0xFFFF)
-        body = struct.pack(">HHHHHHHB", version, 0, small_sdu, small_sdu, 1, 0, 45, 0)
-        body += bytes(9) + struct.pack(">I", sdu) + bytes(5)
-        body += struct.pack(">I", self._generation.flags)
-        self._channel.send(Packet.ACCEPT, body)
+        self._channel.send(Packet.ACCEPT, messages.accept(version, sdu, self._generation.flags))
         self._channel.sdu = sdu
         self._channel.wide_lengths = True
 
@@ -150,53 +115,27 @@ class Session:
         try:
             reply = self._read_and_answer()
             if self._channel.has_input():
-                self._break_off()
+                self._conversation.break_off()
             else:
-                self._send(reply)
+                self._conversation.send(reply)
         except BreakError:
-            self._break_off()
+            self._conversation.break_off()
 
-    def _break_off(self) -> None:
-        """The client wants the call to end: agree on it by markers, then say ORA-01013."""
-        self._channel.send_marker(Marker.BREAK)
-        while True:
-            kind, body = self._channel.receive()
-            if kind == Packet.MARKER and body[2] == Marker.RESET:
-                break
-        self._reader.discard()
-        self._channel.send_marker(Marker.RESET)
-        self._send(messages.completion(self._version, error=OraError(1013)))
-
-    def _send(self, reply: bytes) -> None:
-        if self._generation.ends_responses:
-            self._channel.send_data(
-                reply + messages.END_OF_RESPONSE_MESSAGE, last_flags=END_OF_RESPONSE
-            )
-        else:
-            self._channel.send_data(reply)
-
-    def _read_and_answer(self) -> bytes:
+    def _read_and_answer(self) -> Reply:
         while (message := self._reader.u8()) == _MESSAGE_PIGGYBACK:
             self._piggyback()
         if message == _MESSAGE_PROTOCOL:
-            return self._protocol()
+            return Reply(self._protocol())
         if message == _MESSAGE_DATA_TYPES:
-            return self._data_types()
+            return Reply(self._data_types())
         if message == _MESSAGE_FAST_AUTH:
             return self._fast_auth()
         if message != _MESSAGE_FUNCTION:
             raise DisconnectedError(f"message {message} is not understood")
-        return self._function(self._function_code(self._version))
-
-    def _function_code(self, version: int) -> int:
-        code = self._reader.u8()
-        self._reader.u8()
-        if version >= _TOKEN_SINCE:
-            self._reader.universal()
-        return code
+        return self._function(self._conversation.function_code())
 
     def _piggyback(self) -> None:
-        closed, schema = read_piggyback(self._reader, self._function_code(self._version))
+        closed, schema = read_piggyback(self._reader, self._conversation.function_code())
         if self._calls:
             self._calls.close_cursors(closed)
             if schema:
@@ -204,46 +143,48 @@ class Session:
 
     def _protocol(self) -> bytes:
         skip_protocol(self._reader)
-        return messages.protocol(self._generation.field_version, self._generation.banner)
+        return messages.protocol(self._generation)
 
     def _data_types(self) -> bytes:
-        version = read_data_types(self._reader)
-        self._version = min(version, self._generation.field_version)
-        return messages.data_types()
+        wanted = read_data_types(self._reader)
+        self._conversation.agree(wanted.terms(self._generation))
+        return messages.data_types(wanted.time_zone, wanted.types)
 
-    def _fast_auth(self) -> bytes:
+    def _fast_auth(self) -> Reply:
         """Protocol, data types and the first phase of the login in one request."""
         self._reader.raw(3)
         self._reader.u8()
-        reply = self._protocol()
+        answers = self._protocol()
         self._reader.raw(6)
         self._reader.u8()
-        reply += self._data_types()
+        answers += self._data_types()
         self._reader.u8()
-        self._function_code(_FAST_AUTH_VERSION)  # not the version that was just agreed on
-        return reply + self._login_phase_one()
+        # Not the version that was just agreed on.
+        self._conversation.function_code(_FAST_AUTH_VERSION)
+        return Reply(answers + self._login_phase_one().body)
 
-    def _function(self, code: int) -> bytes:
+    def _function(self, code: int) -> Reply:
         match code:
             case Function.LOGIN_PHASE_ONE:
                 return self._login_phase_one()
             case Function.LOGIN_PHASE_TWO:
                 return self._login_phase_two()
             case Function.LOGOFF:
-                return messages.status(in_transaction=False)
+                return Reply(messages.status(self._conversation.call_end()))
         if self._calls is None:
             raise DisconnectedError("not logged in")
         return self._calls.answer(code)
 
     # -- login -------------------------------------------------------------------------------
 
-    def _login_phase_one(self) -> bytes:
+    def _login_phase_one(self) -> Reply:
         self._user, _ = read_login(self._reader)
         self._login = Login(self._server.account(self._user))
-        challenge = messages.parameters(self._login.challenge())
-        return challenge + messages.status(in_transaction=False)
+        # The zero byte is part of the name, as recorded from 23ai.
+        database = {"AUTH_GLOBALLY_UNIQUE_DBID\0": (self._server.unique_id, 0)}
+        return self._with_parameters(self._login.challenge() | database)
 
-    def _login_phase_two(self) -> bytes:
+    def _login_phase_two(self) -> Reply:
         _, answer = read_login(self._reader)
         if self._login is None:
             raise DisconnectedError("no first phase")
@@ -252,13 +193,16 @@ class Session:
             response = self._login.prove(answer)
             self._server.faults.raise_refused_login()
         except OraError as error:
-            self._send(messages.completion(self._version, error=error))
+            self._conversation.send(self._conversation.failure(error))
             raise DisconnectedError from error
-        self._calls = Calls(self._channel, self._reader, self._version, self._server, self._user)
+        self._calls = Calls(self._conversation, self._server, self._user)
         pairs = self._session_parameters() | {"AUTH_SVR_RESPONSE": response}
-        return messages.parameters(
-            {key: (value, 0) for key, value in pairs.items()}
-        ) + messages.status(in_transaction=False)
+        return self._with_parameters({key: (value, 0) for key, value in pairs.items()})
+
+    def _with_parameters(self, pairs: Mapping[str, tuple[str, int]]) -> Reply:
+        """Both phases end with ERROR, code 0, as recorded from 23ai."""
+        terms, end = self._conversation.terms, self._conversation.call_end()
+        return Reply(messages.parameters(pairs) + messages.completion(terms.error_version, end))
 
     def _session_parameters(self) -> dict[str, str]:
         return {

@@ -2,7 +2,6 @@
 
 import socket
 import struct
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -19,8 +18,8 @@ from oracle_standin.packets import (
     DisconnectedError,
     Marker,
     Packet,
-    Reader,
 )
+from support.wire import data, packet, reader_of
 
 
 @dataclass(frozen=True)
@@ -38,34 +37,6 @@ def wire() -> Iterator[Wire]:
         client.settimeout(10)
         server.settimeout(10)
         yield Wire(client, Channel(server))
-
-
-def packet(body: bytes, kind: int = Packet.DATA, *, wide: bool = True) -> bytes:
-    length = len(body) + 8
-    prefix = struct.pack(">I", length) if wide else struct.pack(">HH", length, 0)
-    return prefix + bytes([kind, 0, 0, 0]) + body
-
-
-def data(payload: bytes, flags: int = 0) -> bytes:
-    return packet(struct.pack(">H", flags) + payload)
-
-
-def reader_of(sent: bytes) -> Reader:
-    """A reader to which a client sent these bytes and then left."""
-    client, server = socket.socketpair()
-    threading.Thread(target=_send_and_leave, args=[client, sent]).start()
-    channel = Channel(server)
-    channel.wide_lengths = True
-    return Reader(channel)
-
-
-def _send_and_leave(client: socket.socket, sent: bytes) -> None:
-    with client:
-        client.sendall(sent)
-
-
-def close(reader: Reader) -> None:
-    reader._channel.sock.close()
 
 
 def cut(payload: bytes, sizes: list[int]) -> bytes:
@@ -89,8 +60,7 @@ def test_a_request_may_be_cut_anywhere(
     payload = b"".join(
         [*map(universal, numbers), *map(clr, texts), *map(sized, texts), b"end\0", b"\xff"]
     )
-    reader = reader_of(cut(payload, sizes))
-    try:
+    with reader_of(cut(payload, sizes)) as reader:
         assert [reader.universal() for _ in numbers] == numbers
         assert [reader.clr() or b"" for _ in texts] == texts
         assert [reader.sized() for _ in texts] == texts
@@ -98,8 +68,6 @@ def test_a_request_may_be_cut_anywhere(
         assert reader.u8() == 0xFF
         with pytest.raises(DisconnectedError):
             reader.u8()
-    finally:
-        close(reader)
 
 
 def test_lengths_are_short_until_accept_and_long_after(wire: Wire) -> None:
@@ -133,11 +101,11 @@ def test_a_response_is_cut_at_the_sdu_and_marked_at_its_end(wire: Wire, size: in
 
 
 def test_a_marker_breaks_the_request() -> None:
-    reader = reader_of(data(b"ab") + packet(bytes([1, 0, Marker.INTERRUPT]), Packet.MARKER))
-    assert reader.raw(2) == b"ab"
-    with pytest.raises(BreakError):
-        reader.u8()
-    close(reader)
+    sent = data(b"ab") + packet(bytes([1, 0, Marker.INTERRUPT]), Packet.MARKER)
+    with reader_of(sent) as reader:
+        assert reader.raw(2) == b"ab"
+        with pytest.raises(BreakError):
+            reader.u8()
 
 
 @pytest.mark.parametrize(
@@ -153,10 +121,8 @@ def test_a_marker_breaks_the_request() -> None:
     ids=["nothing", "end of file", "not data", "no length", "too short a length", "half a packet"],
 )
 def test_a_client_that_goes_or_talks_nonsense_is_disconnected(sent: bytes) -> None:
-    reader = reader_of(sent)
-    with pytest.raises(DisconnectedError):
+    with reader_of(sent) as reader, pytest.raises(DisconnectedError):
         reader.u8()
-    close(reader)
 
 
 def test_input_is_seen_before_it_is_read(wire: Wire) -> None:
