@@ -115,8 +115,8 @@ def _to_char(arguments: Arguments, nodes: Sequence[exp.Expr]) -> str:
 
 def _to_date(arguments: Arguments, nodes: Sequence[exp.Expr]) -> str:
     elements = _date_format(_text(nodes[1]))
-    if "SYYYY" in elements:
-        raise OraError(1821, "the stand-in understands SYYYY in TO_CHAR only")
+    if not {"SYYYY", "BC"}.isdisjoint(elements):
+        raise OraError(1821, "the stand-in understands SYYYY and BC in TO_CHAR only")
     return f"{SCHEMA}.to_date({arguments[0]}, {literal(''.join(elements))})"
 
 

@@ -3,6 +3,7 @@
 from array import array
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import accumulate, compress
 from operator import ne
 
@@ -88,18 +89,11 @@ _ENCODERS: dict[OraType, Encoder] = {
 
 def _encoder(column: Column) -> Encoder:
     if column.type not in _ENCODERS:
-        return _only_described(column)
+        what = f"{column.type.name} in {column.name}"
+        raise OraError(3001, f"unimplemented feature: the stand-in only describes {what}")
     if column.national:
         return lambda text: clr(encode_national_text(text))
     return _ENCODERS[column.type]
-
-
-def _only_described(column: Column) -> Encoder:
-    def refuse(_: str) -> bytes:
-        what = f"{column.type.name} in {column.name}"
-        raise OraError(3001, f"unimplemented feature: the stand-in only describes {what}")
-
-    return refuse
 
 
 class RowEncoder:
@@ -110,10 +104,15 @@ class RowEncoder:
     """
 
     def __init__(self, columns: Sequence[Column], *, duplicate_columns: bool = False) -> None:
-        self._encoders = [_ColumnEncoder(_encoder(column)) for column in columns]
+        self._columns = columns
         self._duplicate_columns = duplicate_columns
         self._previous: tuple[bytes, ...] | None = None
         self._prefixes = _Prefixes()
+
+    @cached_property
+    def _encoders(self) -> Sequence[_ColumnEncoder]:
+        """For the first row: an answer without rows may have columns that are only described."""
+        return [_ColumnEncoder(_encoder(column)) for column in self._columns]
 
     def encode(self, rows: Sequence[Sequence[str | None]]) -> Block:
         """One pass a column: the loops run in C, Python sees just the values that are new."""
