@@ -27,7 +27,15 @@ How to read it, from the socket down:
     store       PostgreSQL: snapshot, cursor, names     errors    ORA codes, from SQLSTATEs
     result      rows on their way out in fetches        rows      rows -> bytes, in blocks
     cache       encoded answers, by table version       groups    grouped answers, by group
-    faults      what a test does to the clients         schema.sql  functions, dictionary
+    datatypes   PostgreSQL's types -> Oracle's          faults    what a test does to the clients
+    schema.sql  functions, dictionary, domains
+
+Types. `timestamp(0)` is DATE, other types are what they are most like, and what PostgreSQL has no
+type for are domains, such as oracle_standin.nvarchar2: datatypes.py lists them all. Three things
+PostgreSQL cannot hold at all, and each has a marker: in a text, `NUL` is U+0000 and `MALFORMED` is
+a byte that is no UTF-8 (for LENGTH4 either is one character); 29 February 11504 is that of 1500,
+a day of Oracle's Julian calendar, and so on for other centuries (see schema.sql). Such a day sorts
+behind all others. 5 to 14 October 1582 are days here, in Oracle they are not.
 
 How fast. An answer is encoded once and replayed while its tables stay unchanged, which is known
 from triggers on every table; see `python -m benchmark.standin`.
@@ -46,7 +54,8 @@ away the right to read a table. From Python:
 """
 
 from oracle_standin.auth import Account
+from oracle_standin.codec import MALFORMED, NUL
 from oracle_standin.faults import Faults
 from oracle_standin.server import OracleStandin
 
-__all__ = ["Account", "Faults", "OracleStandin"]
+__all__ = ["MALFORMED", "NUL", "Account", "Faults", "OracleStandin"]

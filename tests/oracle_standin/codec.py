@@ -5,6 +5,7 @@ a length byte, or in chunks when it is long. NUMBER is base-100 digits behind an
 """
 
 import datetime as dt
+import re
 import struct
 from decimal import ROUND_HALF_UP, Context, Decimal
 
@@ -18,6 +19,21 @@ _CHUNK = 32767
 _MAX_PAIRS = 20
 _MIN_EXPONENT, _MAX_EXPONENT = -65, 62
 _NEGATIVE_END = b"\x66"
+
+# What PostgreSQL cannot hold has a stand-in there: noncharacters, which Unicode leaves to programs.
+NUL = "\ufdd0"  # U+0000
+MALFORMED = "\ufdd1"  # a byte that is no UTF-8, in a national text a lone surrogate
+_LONE_SURROGATE = "\ud800"
+_MARKER_START = NUL.encode()[:2]
+
+# 29 February 11504 is that of 1500, which just Oracle's Julian calendar has (see schema.sql).
+JULIAN_OFFSET = 10_004
+_MAX_YEAR = 9999
+_MAX_YEAR_BC = 4712
+_MOMENT = re.compile(
+    r"(\d+)-(\d\d)-(\d\d)(?: (\d\d):(\d\d):(\d\d)(?:\.(?P<fraction>\d+))?)?(?:\+00)?(?P<bc> BC)?"
+)
+
 _BYTES = [bytes([value]) for value in range(256)]
 
 
@@ -129,22 +145,84 @@ def decode_number(data: bytes) -> Decimal:
     return Decimal(plain.rstrip("0").rstrip(".") if "." in plain else plain)
 
 
-def encode_date(value: dt.datetime) -> bytes:
-    """Seven bytes: century + 100, year + 100, month, day, then hour, minute, second + 1."""
-    century, year = divmod(value.year, 100)
-    day = bytes([century + 100, year + 100, value.month, value.day])
-    return day + bytes([value.hour + 1, value.minute + 1, value.second + 1])
+def encode_text(text: str) -> bytes:
+    r"""UTF-8, but for the markers of what PostgreSQL has no text of.
+
+    >>> encode_text("a"), encode_text(NUL), encode_text(MALFORMED)
+    (b'a', b'\x00', b'\xff')
+    """
+    data = text.encode()
+    if _MARKER_START in data:
+        data = data.replace(NUL.encode(), b"\0").replace(MALFORMED.encode(), b"\xff")
+    return data
 
 
-def encode_timestamp(value: dt.datetime) -> bytes:
+def encode_national_text(text: str) -> bytes:
+    r"""AL16UTF16, with the same markers.
+
+    >>> encode_national_text("a"), encode_national_text(NUL), encode_national_text(MALFORMED)
+    (b'\x00a', b'\x00\x00', b'\xd8\x00')
+    """
+    known = text.replace(NUL, "\0").replace(MALFORMED, _LONE_SURROGATE)
+    return known.encode("utf-16-be", "surrogatepass")
+
+
+def encode_date(text: str) -> bytes:
+    """Seven bytes: century + 100, year + 100, month, day, then hour, minute, second + 1.
+
+    Of a date or timestamp as PostgreSQL prints it, a fraction left out. Before the year 1 century
+    and year are negative.
+
+    >>> list(encode_date("2024-02-29 13:14:15")), list(encode_date("0012-03-04 00:00:00 BC"))
+    ([120, 124, 2, 29, 14, 15, 16], [100, 88, 3, 4, 1, 1, 1])
+    """
+    return _seconds(_parsed(text))
+
+
+def encode_timestamp(text: str) -> bytes:
     """A DATE and uint32be nanoseconds, which are left out when they are zero."""
-    fraction = struct.pack(">I", value.microsecond * 1000) if value.microsecond else b""
-    return encode_date(value) + fraction
+    parsed = _parsed(text)
+    nanoseconds = _nanoseconds(parsed)
+    return _seconds(parsed) + (struct.pack(">I", nanoseconds) if nanoseconds else b"")
 
 
-def encode_timestamp_tz(value: dt.datetime) -> bytes:
+def encode_timestamp_tz(text: str) -> bytes:
     """A TIMESTAMP in UTC, then hours + 20 and minutes + 60 of the zone, which is always UTC."""
-    return encode_date(value) + struct.pack(">IBB", value.microsecond * 1000, 20, 60)
+    parsed = _parsed(text)
+    return _seconds(parsed) + struct.pack(">IBB", _nanoseconds(parsed), 20, 60)
+
+
+def _parsed(text: str) -> re.Match[str]:
+    parsed = _MOMENT.fullmatch(text)
+    if parsed is None:  # infinity
+        raise OraError(1841)
+    return parsed
+
+
+def _seconds(parsed: re.Match[str]) -> bytes:
+    year, month, day, *time = (int(part or 0) for part in parsed.groups()[:6])
+    hour, minute, second = time
+    if year > _MAX_YEAR:
+        year = _julian_year(year, month, day)
+    century, rest = divmod(year, 100)
+    if parsed["bc"]:
+        if year > _MAX_YEAR_BC:
+            raise OraError(1841)
+        century, rest = -century, -rest
+    return bytes((century + 100, rest + 100, month, day, hour + 1, minute + 1, second + 1))
+
+
+def _julian_year(year: int, month: int, day: int) -> int:
+    """The year that a day of JULIAN_OFFSET years later stands for."""
+    century = year - JULIAN_OFFSET
+    julian_only = century % 100 == 0 and century % 400 and 100 <= century <= 1500
+    if (month, day) == (2, 29) and julian_only:
+        return century
+    raise OraError(1841)
+
+
+def _nanoseconds(parsed: re.Match[str]) -> int:
+    return int((parsed["fraction"] or "").ljust(9, "0"))
 
 
 def decode_date(data: bytes) -> dt.datetime:
@@ -163,6 +241,12 @@ def encode_double(value: float) -> bytes:
     bits = struct.unpack(">Q", struct.pack(">d", value))[0]
     bent = bits ^ 0xFFFFFFFFFFFFFFFF if bits >> 63 else bits | 1 << 63
     return struct.pack(">Q", bent)
+
+
+def encode_float(value: float) -> bytes:
+    """The same of four bytes."""
+    bits = struct.unpack(">I", struct.pack(">f", value))[0]
+    return struct.pack(">I", bits ^ 0xFFFFFFFF if bits >> 31 else bits | 1 << 31)
 
 
 def decode_double(data: bytes) -> float:

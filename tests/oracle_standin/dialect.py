@@ -24,7 +24,9 @@ Parsers = Mapping[str, Callable[..., Any]]
 
 class _Parser(Oracle.Parser):  # type: ignore[misc,valid-type]
     FUNCTIONS: ClassVar[Parsers] = {}
-    FUNCTION_PARSERS: ClassVar[Parsers] = {"CAST": Oracle.Parser.FUNCTION_PARSERS["CAST"]}
+    FUNCTION_PARSERS: ClassVar[Parsers] = {
+        name: Oracle.Parser.FUNCTION_PARSERS[name] for name in ("CAST", "EXTRACT")
+    }
     NO_PAREN_FUNCTION_PARSERS: ClassVar[Parsers] = {
         "CASE": Oracle.Parser.NO_PAREN_FUNCTION_PARSERS["CASE"]
     }

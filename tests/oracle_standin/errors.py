@@ -43,9 +43,11 @@ MESSAGES = {
     1456: "may not perform insert, delete, update operation inside a READ ONLY transaction",
     1466: "unable to read data - table definition has changed",
     1476: "divisor is equal to zero",
+    1489: "result of string concatenation is too long",
     1555: 'snapshot too old: rollback segment number 7 with name "_SYSSMU7$" too small',
     1722: "invalid number",
     1821: "date format not recognized",
+    1841: "(full) year must be between -4713 and +9999, and not be 0",
     3113: "end-of-file on communication channel",
     8103: "object no longer exists",
     12537: "TNS:connection closed",
@@ -99,6 +101,8 @@ def position_of(name: str, sql: str) -> int:
 def from_postgres(error: psycopg.Error) -> OraError:
     """The Oracle error that says what PostgreSQL's error says."""
     state = error.sqlstate or ""
+    if state.startswith("O"):  # raised by schema.sql: O and four digits
+        return OraError(int(state[1:]))
     text = error.diag.message_primary or str(error)
     if state == "42703" or "FROM-clause entry" in text:
         return OraError(904, f"{_identifier(text)}: invalid identifier")

@@ -16,11 +16,12 @@ from oracle_standin.errors import OraError
 SCHEMA = "oracle_standin"
 _NUMBER_FORMATS = {"TM", "TM9"}
 _MAX_HASH = 2**32 - 1
+_MOST_ARGUMENTS = 100  # of a function in PostgreSQL
 _INTEGER = re.compile(r"\(?(\d+)\)?::numeric")  # a literal or a bind
 _GREGORIAN = "NLS_CALENDAR=GREGORIAN"
 _POINT_AND_COMMA = "NLS_NUMERIC_CHARACTERS='.,'"
 _DATE_FORMAT = re.compile(
-    r"""(?:(?P<literal>"[^"\\]*")|YYYY|MM|DD|HH24|MI|SS|FF[1-6]|Q|IYYY|IW|[-/.:,; ])""",
+    r"""(?:(?P<literal>"[^"\\]*")|S?YYYY|BC|MM|DD|HH24|MI|SS|FF[1-6]|Q|IYYY|IW|[-/.:,; ])""",
     re.IGNORECASE,
 )
 
@@ -46,9 +47,13 @@ def _coalesce(arguments: Arguments, _: Sequence[exp.Expr]) -> str:
 
 
 def concat(arguments: Arguments, _: Sequence[exp.Expr] = ()) -> str:
-    """NULL is an empty text in it, and an empty answer is NULL."""
-    texts = ", ".join(f"{SCHEMA}.to_char({argument})" for argument in arguments)
-    return f"nullif(pg_catalog.concat({texts}), '')"
+    """NULL is an empty text in it, an empty answer NULL, and a long one an error."""
+    texts = [f"{SCHEMA}.to_char({argument})" for argument in arguments]
+    parts = [
+        f"pg_catalog.concat({', '.join(texts[start : start + _MOST_ARGUMENTS])})"
+        for start in range(0, len(texts), _MOST_ARGUMENTS)
+    ]
+    return f"{SCHEMA}.joined({' || '.join(parts)})"
 
 
 def divide(arguments: Arguments) -> str:
@@ -103,20 +108,33 @@ def _to_char(arguments: Arguments, nodes: Sequence[exp.Expr]) -> str:
         return f"{SCHEMA}.to_char_tm9({arguments[0]})"
     if len(nodes) == 3 and _text(nodes[2]).replace(" ", "").upper() != _GREGORIAN:
         raise OraError(12702, "invalid NLS parameter string used in SQL function")
-    return f"pg_catalog.to_char(({arguments[0]})::timestamp, {_date_format(template)})"
+    elements = _date_format(template)
+    ad, bc = (literal("".join(elements).replace("SYYYY", f'"{sign}"YYYY')) for sign in " -")
+    return f"{SCHEMA}.to_char(({arguments[0]})::timestamp, {ad}, {bc})"
 
 
 def _to_date(arguments: Arguments, nodes: Sequence[exp.Expr]) -> str:
-    return f"{SCHEMA}.to_date({arguments[0]}, {_date_format(_text(nodes[1]))})"
+    elements = _date_format(_text(nodes[1]))
+    if not {"SYYYY", "BC"}.isdisjoint(elements):
+        raise OraError(1821, "the stand-in understands SYYYY and BC in TO_CHAR only")
+    return f"{SCHEMA}.to_date({arguments[0]}, {literal(''.join(elements))})"
 
 
-def _date_format(template: str) -> str:
-    """The format as a literal; both databases write `"T"` for a T that stands for itself."""
+def _date_format(template: str) -> Sequence[str]:
+    """Its elements; both databases write `"T"` for a T that stands for itself."""
     elements = list(_DATE_FORMAT.finditer(template))
     if not template or "".join(element[0] for element in elements) != template:
         raise OraError(1821)
-    upper = (element["literal"] or element[0].upper() for element in elements)
-    return literal("".join(upper))
+    return [element["literal"] or element[0].upper() for element in elements]
+
+
+def extract(unit: str, value: str) -> str:
+    """EXTRACT of the parts that a DATE has; a year before the year 1 is negative."""
+    if unit == "YEAR":
+        return f"{SCHEMA}.year({value})"
+    if unit in ("MONTH", "DAY"):
+        return f"extract({unit.lower()} FROM {value})"
+    raise OraError(3001, f"unimplemented feature: EXTRACT({unit})")
 
 
 def _text(node: exp.Expr) -> str:
@@ -136,6 +154,7 @@ _FUNCTIONS: dict[str, Function] = {
     "GREATEST": Function(1, 100, _extreme("greatest")),
     "LEAST": Function(1, 100, _extreme("least")),
     "LENGTH": Function(1, 1, _installed("length")),
+    "LENGTH4": Function(1, 1, _installed("length")),
     "LOWER": Function(1, 1, _installed("lower")),
     "MOD": Function(2, 2, _installed("mod")),
     "NULLIF": Function(2, 2, lambda arguments, _: f"nullif({', '.join(arguments)})"),

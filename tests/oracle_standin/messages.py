@@ -9,8 +9,8 @@ import datetime as dt
 import secrets
 import struct
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from enum import IntEnum
+from typing import NamedTuple
 
 from oracle_standin.codec import clr, encode_date, sized, universal
 from oracle_standin.errors import OraError
@@ -18,6 +18,7 @@ from oracle_standin.generations import Generation, Terms
 
 UTF8 = 873
 _AL16UTF16 = 2000
+_CHARSETS = (0, UTF8, _AL16UTF16)  # by form
 
 # Recorded from 23ai, as is the order of fields in `accept`. With 0x08 in the second byte of flags
 # a client does not begin to negotiate native network services.
@@ -37,24 +38,45 @@ class OraType(IntEnum):
     VARCHAR2 = 1
     NUMBER = 2
     BINARY_INTEGER = 3
+    LONG = 8
     DATE = 12
     RAW = 23
+    LONG_RAW = 24
     CHAR = 96
+    BINARY_FLOAT = 100
     BINARY_DOUBLE = 101
+    CLOB = 112
+    BLOB = 113
+    JSON = 119
     TIMESTAMP = 180
     TIMESTAMP_TZ = 181
     TIMESTAMP_LTZ = 231
+    BOOLEAN = 252
 
 
-@dataclass(frozen=True)
-class Column:
-    """A column of a query's answer; `size` is in bytes, and 0 would mean "always NULL"."""
+_TEXTS = {OraType.VARCHAR2, OraType.CHAR, OraType.LONG, OraType.CLOB}
+
+
+class Column(NamedTuple):
+    """A column of a query's answer.
+
+    `size` is in bytes, and 0 would mean "always NULL" except for LONG; `characters` is the size of
+    a text in characters. The texts of a `national` column are AL16UTF16.
+    """
 
     name: str
     type: OraType
     size: int
     precision: int = 0
     scale: int = 0
+    characters: int = 0
+    national: bool = False
+    nullable: bool = True
+
+    @property
+    def charset_form(self) -> int:
+        """0 for what is no text, 1 for the database's character set, 2 for the national one."""
+        return 1 + self.national if self.type in _TEXTS else 0
 
 
 def accept(version: int, sdu: int, flags: int) -> bytes:
@@ -160,20 +182,20 @@ def describe(columns: Sequence[Column], terms: Terms) -> bytes:
 
 
 def _column(column: Column, position: int, terms: Terms) -> bytes:
-    is_text = column.type == OraType.VARCHAR2
+    form = column.charset_form
     name = column.name.encode()
     scale = universal(column.scale) if terms.universal_scale else struct.pack("b", column.scale)
     return b"".join(
         [
-            bytes([column.type, _TEXT_FLAGS if is_text else 0, column.precision]),
+            bytes([column.type, _TEXT_FLAGS if form else 0, column.precision]),
             scale,
             universal(column.size),
             bytes(1 + 1 + 1 + 1),  # array elements, flags, oid, version
-            universal(UTF8 if is_text else 0),
-            bytes([is_text]),
-            universal(column.size if is_text else 0),
-            universal(_TEXT_COLLATION if is_text else 0) if terms.column_version >= 8 else b"",
-            bytes([1, min(len(name), 255)]),  # nullable, name length
+            universal(_CHARSETS[form]),
+            bytes([form]),
+            universal(column.characters),
+            universal(_TEXT_COLLATION if form else 0) if terms.column_version >= 8 else b"",
+            bytes([column.nullable, min(len(name), 255)]),
             sized(name),
             bytes(1 + 1),  # schema, type name
             universal(position),

@@ -1,9 +1,9 @@
 """A query's rows as the bytes of ROW messages, in blocks that any size of fetch is cut from."""
 
-import datetime as dt
 from array import array
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import accumulate, compress
 from operator import ne
 
@@ -12,6 +12,9 @@ from oracle_standin.codec import (
     clr,
     encode_date,
     encode_double,
+    encode_float,
+    encode_national_text,
+    encode_text,
     encode_timestamp,
     encode_timestamp_tz,
     number_clr,
@@ -70,21 +73,27 @@ class _ColumnEncoder:
         return map(self._encoded.__getitem__, column)
 
 
-def _datetime(text: str) -> dt.datetime:
-    if text.endswith(("BC", "infinity")):
-        raise OraError(1841, "(full) year must be between -4713 and +9999, and not be 0")
-    return dt.datetime.fromisoformat(text)
-
-
 _ENCODERS: dict[OraType, Encoder] = {
     OraType.NUMBER: number_clr,
-    OraType.VARCHAR2: lambda text: clr(text.encode()),
-    OraType.DATE: lambda text: clr(encode_date(_datetime(text))),
-    OraType.TIMESTAMP: lambda text: clr(encode_timestamp(_datetime(text))),
-    OraType.TIMESTAMP_TZ: lambda text: clr(encode_timestamp_tz(_datetime(text))),
+    OraType.VARCHAR2: lambda text: clr(encode_text(text)),
+    OraType.CHAR: lambda text: clr(encode_text(text)),
+    OraType.DATE: lambda text: clr(encode_date(text)),
+    OraType.TIMESTAMP: lambda text: clr(encode_timestamp(text)),
+    OraType.TIMESTAMP_TZ: lambda text: clr(encode_timestamp_tz(text)),
+    OraType.TIMESTAMP_LTZ: lambda text: clr(encode_timestamp(text)),
+    OraType.BINARY_FLOAT: lambda text: clr(encode_float(float(text))),
     OraType.BINARY_DOUBLE: lambda text: clr(encode_double(float(text))),
     OraType.RAW: lambda text: clr(bytes.fromhex(text[2:])),
 }
+
+
+def _encoder(column: Column) -> Encoder:
+    if column.type not in _ENCODERS:
+        what = f"{column.type.name} in {column.name}"
+        raise OraError(3001, f"unimplemented feature: the stand-in only describes {what}")
+    if column.national:
+        return lambda text: clr(encode_national_text(text))
+    return _ENCODERS[column.type]
 
 
 class RowEncoder:
@@ -95,10 +104,15 @@ class RowEncoder:
     """
 
     def __init__(self, columns: Sequence[Column], *, duplicate_columns: bool = False) -> None:
-        self._encoders = [_ColumnEncoder(_ENCODERS[column.type]) for column in columns]
+        self._columns = columns
         self._duplicate_columns = duplicate_columns
         self._previous: tuple[bytes, ...] | None = None
         self._prefixes = _Prefixes()
+
+    @cached_property
+    def _encoders(self) -> Sequence[_ColumnEncoder]:
+        """For the first row: an answer without rows may have columns that are only described."""
+        return [_ColumnEncoder(_encoder(column)) for column in self._columns]
 
     def encode(self, rows: Sequence[Sequence[str | None]]) -> Block:
         """One pass a column: the loops run in C, Python sees just the values that are new."""

@@ -4,6 +4,29 @@
 CREATE SCHEMA IF NOT EXISTS oracle_standin;
 SET LOCAL search_path = pg_catalog;
 
+-- Types --------------------------------------------------------------------------------------
+-- For what PostgreSQL has no type of its own (see datatypes.py). A domain has its size in itself:
+-- for NCHAR(4) a test creates one more, `CREATE DOMAIN oracle_standin.nchar_4 AS character(4)`.
+
+DO $$
+DECLARE
+    name text;
+    base text;
+BEGIN
+    FOR name, base IN VALUES
+        ('nvarchar2', 'varchar(2000)'), ('nchar', 'character(1)'), ('float', 'numeric'),
+        ('timestamp_0', 'timestamp(0)'), ('timestamp_7', 'timestamp(6)'),
+        ('timestamp_8', 'timestamp(6)'), ('timestamp_9', 'timestamp(6)'),
+        ('timestamp_ltz', 'timestamptz(6)'), ('clob', 'text'), ('nclob', 'text'),
+        ('blob', 'bytea'), ('long', 'text'), ('long_raw', 'bytea'), ('boolean', 'bool'),
+        ('json', 'json')
+    LOOP
+        IF to_regtype(format('oracle_standin.%I', name)) IS NULL THEN
+            EXECUTE format('CREATE DOMAIN oracle_standin.%I AS %s', name, base);
+        END IF;
+    END LOOP;
+END $$;
+
 -- What tests fill ----------------------------------------------------------------------------
 
 CREATE TABLE IF NOT EXISTS oracle_standin.synonyms (
@@ -136,6 +159,50 @@ END $$;
 CREATE OR REPLACE FUNCTION oracle_standin.to_char(t text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN nullif(t, '');
 
+-- With the trailing blanks, which PostgreSQL's cast of a CHAR to a text drops.
+CREATE OR REPLACE FUNCTION oracle_standin.to_char(c bpchar) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE RETURN nullif(pg_catalog.concat(c), '');
+
+CREATE OR REPLACE FUNCTION oracle_standin.joined(t text) RETURNS text
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
+BEGIN
+    IF octet_length(t) > 4000 THEN
+        RAISE EXCEPTION 'longer than a VARCHAR2' USING ERRCODE = 'O1489';
+    END IF;
+    RETURN nullif(t, '');
+END $$;
+
+-- A timestamp that only PostgreSQL has, unless it stands for 29 February of a century such as
+-- 1500, which only Oracle has: its Julian calendar. 10,004 years later there is such a day.
+CREATE OR REPLACE FUNCTION oracle_standin.julian_year(t timestamp) RETURNS numeric
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
+DECLARE
+    century numeric := extract(year FROM t) - 10004;
+BEGIN
+    IF extract(month FROM t) = 2 AND extract(day FROM t) = 29 AND century BETWEEN 100 AND 1500
+        AND mod(century, 100) = 0 AND mod(century, 400) <> 0
+    THEN
+        RETURN century;
+    END IF;
+    RAISE EXCEPTION 'not a DATE' USING ERRCODE = 'O1841';
+END $$;
+
+CREATE OR REPLACE FUNCTION oracle_standin.year(t timestamp) RETURNS numeric
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE
+    WHEN t >= '4712-01-01 BC' AND t < '10000-01-01' THEN extract(year FROM t)
+    ELSE oracle_standin.julian_year(t)
+END;
+
+-- The two templates differ in the sign of the year, which PostgreSQL has no element for.
+CREATE OR REPLACE FUNCTION oracle_standin.to_char(t timestamp, ad text, bc text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN pg_catalog.to_char(t, CASE
+    WHEN t >= '0001-01-01' AND t < '10000-01-01' THEN ad
+    WHEN t >= '4712-01-01 BC' AND t < '0001-01-01' THEN bc
+    ELSE replace(ad, 'YYYY', lpad(oracle_standin.julian_year(t)::text, 4, '0'))
+END);
+
 -- PostgreSQL would also read 0x1F, 1_000, NaN and Infinity.
 CREATE OR REPLACE FUNCTION oracle_standin.to_number(t text) RETURNS numeric
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -157,13 +224,19 @@ END $$;
 
 CREATE OR REPLACE FUNCTION oracle_standin.length(t text) RETURNS numeric
 LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN pg_catalog.length(nullif(t, ''));
+CREATE OR REPLACE FUNCTION oracle_standin.length(c bpchar) RETURNS numeric
+LANGUAGE sql STABLE PARALLEL SAFE RETURN pg_catalog.length(oracle_standin.to_char(c));
 CREATE OR REPLACE FUNCTION oracle_standin.length(n numeric) RETURNS numeric
 LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN pg_catalog.length(oracle_standin.to_char(n));
 
 CREATE OR REPLACE FUNCTION oracle_standin.lower(t text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN nullif(pg_catalog.lower(t COLLATE "pg_c_utf8"), '');
+CREATE OR REPLACE FUNCTION oracle_standin.lower(c bpchar) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE RETURN oracle_standin.lower(oracle_standin.to_char(c));
 CREATE OR REPLACE FUNCTION oracle_standin.upper(t text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN nullif(pg_catalog.upper(t COLLATE "pg_c_utf8"), '');
+CREATE OR REPLACE FUNCTION oracle_standin.upper(c bpchar) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE RETURN oracle_standin.upper(oracle_standin.to_char(c));
 CREATE OR REPLACE FUNCTION oracle_standin.trim(t text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN nullif(pg_catalog.btrim(t), '');
 
@@ -248,6 +321,13 @@ RETURN CASE
     WHEN trunc(size) >= 1
         THEN pg_catalog.left(oracle_standin.substr(t, start), trunc(size)::integer)
 END;
+CREATE OR REPLACE FUNCTION oracle_standin.substr(c bpchar, start numeric) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN oracle_standin.substr(oracle_standin.to_char(c), start);
+CREATE OR REPLACE FUNCTION oracle_standin.substr(c bpchar, start numeric, size numeric)
+RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN oracle_standin.substr(oracle_standin.to_char(c), start, size);
 
 -- Not Oracle's own hash, which is not published: like it, a number of 32 bits that is the same
 -- for the same text, and another function for each seed.
@@ -261,6 +341,44 @@ CREATE OR REPLACE FUNCTION oracle_standin.ora_hash(n numeric, max_bucket bigint,
 RETURNS numeric
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN oracle_standin.ora_hash(trim_scale(n)::text, max_bucket, seed);
+CREATE OR REPLACE FUNCTION oracle_standin.ora_hash(c bpchar, max_bucket bigint, seed bigint)
+RETURNS numeric
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN oracle_standin.ora_hash(oracle_standin.to_char(c), max_bucket, seed);
+CREATE OR REPLACE FUNCTION oracle_standin.ora_hash(t timestamp, max_bucket bigint, seed bigint)
+RETURNS numeric
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN oracle_standin.ora_hash(t::text, max_bucket, seed);
+
+-- Comparing a CHAR to a VARCHAR2 its blanks count; PostgreSQL would drop them. Two CHARs, or a
+-- CHAR and a literal, differ in blanks alone in neither database.
+DO $$
+DECLARE
+    operator text;
+    name text;
+BEGIN
+    IF to_regoperator('oracle_standin.=(bpchar, text)') IS NOT NULL THEN
+        RETURN;
+    END IF;
+    FOR operator, name IN VALUES
+        ('=', 'eq'), ('<>', 'ne'), ('<', 'lt'), ('>', 'gt'), ('<=', 'le'), ('>=', 'ge')
+    LOOP
+        EXECUTE format(
+            'CREATE OR REPLACE FUNCTION oracle_standin.%2$s(a bpchar, b text) RETURNS boolean'
+            ' LANGUAGE sql STABLE PARALLEL SAFE RETURN oracle_standin.to_char(a) %1$s b;'
+            'CREATE OR REPLACE FUNCTION oracle_standin.%2$s(a text, b bpchar) RETURNS boolean'
+            ' LANGUAGE sql STABLE PARALLEL SAFE RETURN a %1$s oracle_standin.to_char(b);',
+            operator, name
+        );
+        EXECUTE format(
+            'CREATE OPERATOR oracle_standin.%1$s'
+            ' (LEFTARG = bpchar, RIGHTARG = text, FUNCTION = oracle_standin.%2$s);'
+            'CREATE OPERATOR oracle_standin.%1$s'
+            ' (LEFTARG = text, RIGHTARG = bpchar, FUNCTION = oracle_standin.%2$s);',
+            operator, name
+        );
+    END LOOP;
+END $$;
 
 -- The dictionary -----------------------------------------------------------------------------
 

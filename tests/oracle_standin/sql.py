@@ -469,6 +469,10 @@ class _Renderer:
             return f"({self.render(node.this)})::{_TYPES[name]}"
         raise _refuse(node, f"CAST to {name}")
 
+    def _extract(self, node: exp.Extract) -> str:
+        self._only(node, "this", "expression")
+        return functions.extract(node.this.name.upper(), self.render(node.expression))
+
     def _datestrtodate(self, node: exp.Expr) -> str:
         """A literal such as DATE '2024-01-31'."""
         return f"({self.render(node.this)})::timestamp(0)"

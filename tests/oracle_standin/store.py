@@ -2,7 +2,7 @@
 
 import contextlib
 import hashlib
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from importlib.resources import files
 from itertools import count
 from typing import Any, NamedTuple
@@ -12,35 +12,17 @@ from psycopg import pq
 from psycopg.types.string import TextLoader
 
 from oracle_standin.cache import Cache
+from oracle_standin.datatypes import Declared, column
 from oracle_standin.errors import OraError, from_postgres
 from oracle_standin.functions import SCHEMA
 from oracle_standin.groups import GroupMemory, Groups, answer
-from oracle_standin.messages import Column, OraType
+from oracle_standin.messages import Column
 from oracle_standin.names import swapped
 from oracle_standin.result import Result, Stream, from_cache
 from oracle_standin.rows import Block, RowEncoder
 from oracle_standin.sql import Relation, Translation
 
 _INSTALL_LOCK = 7061733
-_TYPE_BY_OID = {
-    **dict.fromkeys((20, 21, 23, 1700), OraType.NUMBER),
-    **dict.fromkeys((18, 19, 25, 705, 1042, 1043), OraType.VARCHAR2),
-    1082: OraType.DATE,
-    1114: OraType.TIMESTAMP,
-    1184: OraType.TIMESTAMP_TZ,
-    701: OraType.BINARY_DOUBLE,
-    17: OraType.RAW,
-}
-_SIZES = {
-    OraType.NUMBER: 22,
-    OraType.DATE: 7,
-    OraType.TIMESTAMP: 11,
-    OraType.TIMESTAMP_TZ: 13,
-    OraType.BINARY_DOUBLE: 8,
-}
-_LONGEST_TEXT = 32767
-_UNCONSTRAINED_SCALE = -127
-
 _RESOLVE = f"""
 WITH wanted AS (SELECT %(owner)s::text AS owner, %(name)s::text AS name),
 found AS (
@@ -55,6 +37,14 @@ SELECT r.pg_schema, r.pg_name, EXISTS (
 )
 FROM found f JOIN {SCHEMA}.relations r ON r.owner = f.owner AND r.name = f.name
 ORDER BY f.priority LIMIT 1
+"""
+
+_DECLARED = f"""
+SELECT a.attrelid, a.attnum::oid, t.typname::text, a.attnotnull
+FROM pg_attribute a
+LEFT JOIN pg_type t ON t.oid = a.atttypid AND t.typtype = 'd'
+    AND t.typnamespace = '{SCHEMA}'::regnamespace
+WHERE a.attrelid = ANY (%(tables)s::oid[]) AND a.attnum > 0
 """
 
 # One row where the changes of a relation are counted, none for a view. What DDL may change, the
@@ -120,11 +110,12 @@ class Store:
         self._connection = psycopg.connect(
             database_url, autocommit=True, prepare_threshold=None, application_name=SCHEMA
         )
-        for kind in ("numeric", "int2", "int4", "int8", "float8", "bytea"):
+        for kind in ("numeric", "int2", "int4", "int8", "float4", "float8", "bytea"):
             self._connection.adapters.register_loader(kind, TextLoader)
-        for kind in ("date", "timestamp", "timestamptz"):
+        for kind in ("date", "timestamp", "timestamptz", "json"):
             self._connection.adapters.register_loader(kind, TextLoader)
         self._run("SET TimeZone = 'UTC'; SET DateStyle = 'ISO'; SET extra_float_digits = 1")
+        self._run(f"SET search_path = pg_catalog, {SCHEMA}")
 
     def close(self) -> None:
         self._connection.close()
@@ -226,10 +217,30 @@ class Store:
             connection = self._connection.pgconn
             _checked(connection.prepare(b"", translation.sql.encode()))
             answer = _checked(connection.describe_prepared(b""))
+            declared = self._declared(answer)
         names = translation.column_names
         if names is None or len(names) != answer.nfields:
             names = [swapped((answer.fname(i) or b"").decode()) for i in range(answer.nfields)]
-        return [_column(name, answer.ftype(i), answer.fmod(i)) for i, name in enumerate(names)]
+        return [
+            column(
+                name,
+                answer.ftype(i),
+                answer.fmod(i),
+                declared.get((answer.ftable(i), answer.ftablecol(i))),
+            )
+            for i, name in enumerate(names)
+        ]
+
+    def _declared(self, answer: pq.abc.PGresult) -> Mapping[tuple[int, int], Declared]:
+        """By table and attribute number, for what is a table's column."""
+        tables = {answer.ftable(i) for i in range(answer.nfields)} - {0}
+        if not tables:
+            return {}
+        rows = self._run(_DECLARED, {"tables": list(tables)}).fetchall()
+        return {
+            (table, number): Declared(domain, not not_null)
+            for table, number, domain, not_null in rows
+        }
 
     def query(self, translation: Translation, columns: Sequence[Column]) -> Result:
         """Run it; from the cache where the tables did not change since its answer was encoded."""
@@ -327,26 +338,3 @@ def _checked(answer: pq.abc.PGresult) -> pq.abc.PGresult:
     if answer.status == pq.ExecStatus.COMMAND_OK:
         return answer
     raise from_postgres(psycopg.errors.error_from_result(answer)) from None
-
-
-def _column(name: str, oid: int, modifier: int) -> Column:
-    kind = _TYPE_BY_OID.get(oid)
-    if kind is None:
-        raise OraError(932, f"inconsistent datatypes: PostgreSQL's type {oid} in {name}")
-    if kind == OraType.TIMESTAMP and modifier == 0:
-        kind = OraType.DATE
-    if kind == OraType.NUMBER:
-        return Column(name, kind, _SIZES[kind], *_precision_and_scale(oid, modifier))
-    if kind == OraType.VARCHAR2 and oid in (1042, 1043) and modifier > 4:
-        return Column(name, kind, min(4 * (modifier - 4), _LONGEST_TEXT))
-    return Column(name, kind, _SIZES.get(kind, _LONGEST_TEXT))
-
-
-def _precision_and_scale(oid: int, modifier: int) -> tuple[int, int]:
-    """Of numeric(p,s), whose modifier is p << 16 | s, plus 4; else NUMBER without limits."""
-    if oid != 1700 or modifier < 4:
-        return 0, _UNCONSTRAINED_SCALE
-    precision, scale = (modifier - 4) >> 16, (modifier - 4) & 0x7FF
-    if precision > 38:
-        return 0, _UNCONSTRAINED_SCALE
-    return precision, (scale ^ 1024) - 1024
