@@ -10,9 +10,9 @@ import pytest
 from oracle_standin import calls
 from support.faults.at_random import bytes_of_a_run, garble_somewhere
 from support.faults.harness import BATCH_ROWS, DATABASES, IMPATIENT, LONGEST_SECONDS, FaultHarness
-from support.faults.processes import LIMITED, Process
 from support.faults.proxy import Direction, Link
 from support.faults.suite import some
+from support.processes import LIMITED, Process
 
 CASES = range(10)
 

@@ -8,9 +8,9 @@ import pytest
 
 from support.faults.at_random import cut_somewhere
 from support.faults.harness import DATABASES, IMPATIENT, LONGEST_SECONDS, FaultHarness, comes_true
-from support.faults.processes import Process
 from support.faults.proxy import CUTS, Link
 from support.faults.suite import some
+from support.processes import Process
 
 CASES = range(6)
 

@@ -7,8 +7,9 @@ import time
 
 import pytest
 
-from support.command import Job, Result
+from support.command import Job
 from support.faults.holding_server import holding_server
+from support.result import Result
 from support.source_database import SourceDatabase
 from support.target_database import TargetDatabase
 

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from support.command import Job, Result
+from support.command import Job
+from support.result import Result
 from support.source_database import SourceDatabase
 from support.target_database import TargetDatabase
 
