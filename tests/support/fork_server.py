@@ -13,6 +13,7 @@ import select
 import signal
 import sys
 import traceback
+import warnings
 from io import FileIO
 from pathlib import Path
 from pkgutil import iter_modules
@@ -87,6 +88,8 @@ def _become_command(request: dict[str, Any]) -> None:
         path = str(folder / name)
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND), descriptor)
     (folder / "pid").symlink_to(str(os.getpid()))
+    if "PYTHONWARNINGS" in os.environ:
+        warnings.simplefilter(os.environ["PYTHONWARNINGS"])  # type: ignore[arg-type]
     sys.argv[1:] = request["arguments"]
     code = 1
     try:

@@ -125,7 +125,7 @@ def _server() -> subprocess.Popen[bytes]:
     # It ends when its standard input does: with this process.
     return subprocess.Popen(
         [sys.executable, "-m", "support.fork_server"],
-        env={**os.environ, "PYTHONPATH": f"{_TESTS}:{_JOB}", "PYTHONWARNINGS": "error"},
+        env={**os.environ, "PYTHONPATH": f"{_TESTS}:{_JOB}"},
         stdin=subprocess.PIPE,
         start_new_session=True,
     )
