@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from support.changed import IMPATIENT_WITH_LINEAGE, LINEAGE_SECONDS
 from support.command import Job
 from support.faults.holding_server import holding_server
 from support.source_database import SourceDatabase
@@ -46,15 +47,16 @@ def test_a_lineage_server_that_never_ends_its_answer(
 ) -> None:
     with holding_server(drips=drips) as server:
         start = time.monotonic()
-        result = job("run", OPENLINEAGE_URL=server.url)
+        result = job.through(*IMPATIENT_WITH_LINEAGE)("run", OPENLINEAGE_URL=server.url)
         seconds = time.monotonic() - start
 
     assert result.exit_code == 0, result.stderr
-    assert seconds < RUN_SECONDS + 2 * 10
+    assert seconds < RUN_SECONDS + 2 * LINEAGE_SECONDS
     failed = [event for event in result.events if event["event"] == "lineage_failed"]
     assert len(failed) == 2
     # Of one that is silent the transport's own timeout says so, as soon.
-    assert not drips or all("no answer within 10 s" in event["error"] for event in failed)
+    said = f"no answer within {LINEAGE_SECONDS} s"
+    assert not drips or all(said in event["error"] for event in failed)
     assert target.rows() == small_source.rows()
 
 

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from oracle_standin import calls
-from support.faults.at_random import bytes_of_a_run, garble_somewhere
+from support.faults.at_random import bytes_of_a_run, garble_somewhere, until_reached
 from support.faults.harness import BATCH_ROWS, DATABASES, IMPATIENT, LONGEST_SECONDS, FaultHarness
-from support.faults.processes import LIMITED, Process
 from support.faults.proxy import Direction, Link
 from support.faults.suite import some
+from support.processes import LIMITED, Process
 
 CASES = range(10)
 
@@ -40,7 +40,7 @@ def flood(start: bytes, block: bytes) -> Callable[[Link], None]:
 def test_a_garbled_answer_is_never_loaded(
     harness: FaultHarness, database: str, number: int
 ) -> None:
-    garble_somewhere(harness, database)
+    until_reached(lambda: garble_somewhere(harness, database))
 
 
 BLOCKS = {"text": b"HTTP/1.1 400 Bad Request\r\n", "zeros": b"\0", "ones": b"\xff"}
@@ -53,11 +53,13 @@ def test_a_flood_of_garbage(harness: FaultHarness, database: str, block: str, sh
     proxy = harness.proxy_of(database)
     usual = bytes_of_a_run(harness, proxy, ("run", "--full"))[Direction.DOWN]
     case = harness.case()
-    proxy.at_byte(int(usual * share), flood(HUGE[database], BLOCKS[block] * 4096), Direction.DOWN)
+    garbage = flood(HUGE[database], BLOCKS[block] * 4096)
+    flooded = proxy.at_byte(int(usual * share), garbage, Direction.DOWN)
 
     process = Process(["run", "--full"], harness.environ | IMPATIENT, prefix=LIMITED)
     result = process.wait(LONGEST_SECONDS)
 
+    assert flooded.wait(LONGEST_SECONDS)
     crashed = -signal.SIGSEGV
     # Seen at some bytes, not at others: Oracle's thin driver crashes, which no code here can catch.
     may_crash = database == "oracle" and block == "zeros"
@@ -84,4 +86,5 @@ def test_endless_rows_are_broken_off(
     result = process.wait(LONGEST_SECONDS)
     monkeypatch.undo()
 
+    assert sent
     case.ended(result, exit_codes={65}, reason="reconciliation_failed", says="more rows than")

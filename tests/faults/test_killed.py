@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from support.faults.at_random import SIGNALS, kill_somewhere
-from support.faults.harness import COMMIT, IMPATIENT, LOADS_COMMIT, FaultHarness, comes_true
+from support.faults.harness import COMMIT, IMPATIENT, LOADS_COMMIT, FaultHarness
 from support.faults.proxy import Hold, Link
 from support.faults.suite import some
 
@@ -130,10 +130,11 @@ def test_a_stop_inside_a_library_is_no_other_error(harness: FaultHarness) -> Non
     """The ledger is written in psycopg's pipeline mode, whose end fails when it is broken off."""
     harness.edit()
     case = harness.case()
-    harness.postgres_proxy.at_text(b"INSERT INTO mb.etl_sales_target_periods", Link.freeze)
+    writing = b"INSERT INTO mb.etl_sales_target_periods"
+    frozen = harness.postgres_proxy.at_text(writing, Link.freeze)
     process = harness.start("run", "--full", ETL_RETRY_BUDGET_SECONDS="60")
-    assert comes_true(lambda: "reconciliation_passed" in process.log())
-    time.sleep(0.3)
+    assert frozen.wait(30)
+    assert "reconciliation_passed" in process.log()
     harness.postgres_proxy.refuse_new()
 
     process.signal(signal.SIGTERM)
@@ -145,10 +146,9 @@ def test_a_stop_inside_a_library_is_no_other_error(harness: FaultHarness) -> Non
 def test_a_stop_during_the_connecting_is_no_other_error(harness: FaultHarness) -> None:
     """SQLAlchemy rolls back what the stop broke off, and that fails."""
     case = harness.case()
-    harness.postgres_proxy.at_text(b"pg_catalog.version()", Link.freeze)
+    frozen = harness.postgres_proxy.at_text(b"pg_catalog.version()", Link.freeze)
     process = harness.start("run", "--full", ETL_RETRY_BUDGET_SECONDS="60")
-    assert comes_true(lambda: harness.postgres_proxy.open_links == 1)
-    time.sleep(0.3)
+    assert frozen.wait(30)
 
     process.signal(signal.SIGTERM)
 

@@ -174,6 +174,23 @@ def test_a_lock_that_is_given_back_in_time_is_waited_for(harness: FaultHarness) 
     assert case.ended(result, exit_codes={0})
 
 
+def test_the_vacuum_waits_for_no_lock(harness: FaultHarness) -> None:
+    """Somebody locks the target between the commit and the VACUUM, and keeps it."""
+    harness.edit()
+    case = harness.case()
+    with psycopg.connect(harness.target.url) as other:
+
+        def lock(_link: Link) -> None:
+            other.execute("LOCK TABLE mb.sales_target IN SHARE MODE")
+
+        locked = harness.postgres_proxy.at_text(b"VACUUM", lock)
+        result = harness.start("run").wait(LONGEST_SECONDS)
+
+    assert locked.is_set()
+    assert "vacuum_failed" not in result.stderr
+    assert case.ended(result, exit_codes={0})
+
+
 def test_a_hot_standby(harness: FaultHarness, server: EmbeddedPostgres) -> None:
     harness.edit()
     case = harness.case()

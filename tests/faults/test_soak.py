@@ -15,9 +15,9 @@ import pytest
 from demo.databases import fill_source
 from support.faults.at_random import cut_somewhere, garble_somewhere, kill_somewhere
 from support.faults.harness import DATABASES, FaultHarness, ended_as_one_of_many
-from support.faults.processes import LIMITED, Process
 from support.faults.proxy import CUTS
 from support.faults.suite import SEED, SOAK_MINUTES
+from support.processes import LIMITED, Process
 
 ROWS = int(os.environ.get("SOAK_ROWS", "20000000"))
 PERIODS = 240

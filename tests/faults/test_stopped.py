@@ -7,15 +7,16 @@ import time
 
 import pytest
 
-from support.command import Job, Result
+from support.changed import IMPATIENT_WITH_LINEAGE, LINEAGE_SECONDS
+from support.command import Job
 from support.faults.holding_server import holding_server
+from support.result import Result
 from support.source_database import SourceDatabase
 from support.target_database import TargetDatabase
 
 SIGNALS = [signal.SIGTERM, signal.SIGINT]
 # Not the server's timeout; the run's last event, which tries the same server again, has its own.
 SOON_SECONDS = 4
-LAST_EVENT_SECONDS = 10
 
 
 def stopped(job: Job, number: signal.Signals, *arguments: str, held: str, **environ: str) -> Result:
@@ -32,7 +33,7 @@ def stopped(job: Job, number: signal.Signals, *arguments: str, held: str, **envi
     result = Result(process.returncode, stdout, stderr)
     assert result.exit_code == 143, stdout + stderr
     assert result.failure["reason"] == "stopped"
-    assert seconds < SOON_SECONDS + (LAST_EVENT_SECONDS if held == "lineage" else 0), stderr
+    assert seconds < SOON_SECONDS + (LINEAGE_SECONDS if held == "lineage" else 0), stderr
     return result
 
 
@@ -40,7 +41,9 @@ def stopped(job: Job, number: signal.Signals, *arguments: str, held: str, **envi
 def test_while_the_lineage_server_says_nothing(
     job: Job, small_source: SourceDatabase, target: TargetDatabase, number: signal.Signals
 ) -> None:
-    result = stopped(job, number, "run", held="lineage", OPENLINEAGE_URL="{server.url}")
+    impatient = job.through(*IMPATIENT_WITH_LINEAGE)
+
+    result = stopped(impatient, number, "run", held="lineage", OPENLINEAGE_URL="{server.url}")
 
     assert not target.exists()
     assert "run_finished" not in result.stderr

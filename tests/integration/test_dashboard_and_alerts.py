@@ -83,7 +83,7 @@ def test_each_alert_fires_after_what_it_is_for(
     gateway: Pushgateway,
 ) -> None:
     """In seconds instead of hours: the rules' thresholds are values, `for` is left out."""
-    values = {"enabled": True, "noSuccessHours": 12 / 3600, "slowMinimumSeconds": 0}
+    values = {"enabled": True, "noSuccessHours": 8 / 3600, "slowMinimumSeconds": 0}
     rules = render({"prometheusRule": values}).one("PrometheusRule")["spec"]
     for rule in rules["groups"][0]["rules"]:
         rule.pop("for", None)
@@ -94,7 +94,7 @@ def test_each_alert_fires_after_what_it_is_for(
             deadline = time.monotonic() + 30
             while (alert in prometheus.firing()) != fires:
                 assert time.monotonic() < deadline, (alert, fires, prometheus.firing())
-                time.sleep(0.3)
+                time.sleep(0.1)
 
         wait_for("EtlSalesTargetPushFailing")
         assert pushing("run").exit_code == 0
@@ -121,7 +121,7 @@ def test_each_alert_fires_after_what_it_is_for(
         wait_for("EtlSalesTargetGuardRefused")
         small_source.execute("INSERT INTO {table} SELECT * FROM apps.hidden")
 
-        standin.faults.delay(execute=2)
+        standin.faults.delay(execute=0.5)
         assert pushing("run").exit_code == 0
         wait_for("EtlSalesTargetSlow")
         assert "EtlSalesTargetGuardRefused" not in prometheus.firing()
@@ -144,4 +144,4 @@ def test_a_refused_push_is_an_alert(
         deadline = time.monotonic() + 30
         while "EtlSalesTargetPushFailing" not in prometheus.firing():
             assert time.monotonic() < deadline
-            time.sleep(0.3)
+            time.sleep(0.1)

@@ -98,6 +98,18 @@ def test_what_is_written_during_the_digest_is_seen(
     assert target.rows() == small_source.rows()
 
 
+def test_the_snapshots_time_is_asked_for_in_the_calendar_that_python_reads(
+    job: Job, small_source: SourceDatabase, target: TargetDatabase, standin: OracleStandin
+) -> None:
+    """The fault comes to pass only where the statement has the parameter."""
+    standin.faults.ora_error(1555, on="'NLS_CALENDAR=GREGORIAN'")
+
+    result = job("run")
+
+    assert result.exit_code == 75
+    assert "could not begin a snapshot: ORA-01555" in result.failure["error"]
+
+
 # What the job and its libraries call in PostgreSQL, each with a version that a closer match or an
 # earlier schema would prefer.
 PLANTED_FUNCTIONS = {

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from support.command import Event, Job, Result
+from support.command import Job
+from support.result import Event, Result
 from support.source_database import SourceDatabase, SourceRow
 from support.target_database import TargetDatabase
 

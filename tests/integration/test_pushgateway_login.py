@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from support.command import Job, Result, verdicts
+from support.command import Job, verdicts
 from support.monitoring import Pushgateway, needs_monitoring
+from support.result import Result
 from support.source_database import SourceDatabase
 from support.tls import Authority
 

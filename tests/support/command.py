@@ -1,58 +1,40 @@
 """The job as its users run it: a process, its environment, its exit code, its log."""
 
-import json
 import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+
+from support.processes import Process
+from support.result import Result
 
 _TIMEOUT_SECONDS = 60
-
-# A line of the log.
-Event = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Result:
-    """A finished command. `events` are its log lines, `failure` the last one."""
-
-    exit_code: int
-    stdout: str
-    stderr: str
-
-    @property
-    def events(self) -> list[Event]:
-        return [json.loads(line) for line in self.stderr.splitlines() if line.startswith("{")]
-
-    @property
-    def failure(self) -> Event:
-        assert self.events[-1]["event"] == "run_failed", self.stderr
-        return self.events[-1]
-
-    def event(self, name: str) -> Event:
-        """The one log line of this event."""
-        return next(event for event in self.events if event["event"] == name)
 
 
 @dataclass
 class Job:
-    """The command `etl-sales-target` with an environment. Calling it runs it to its end."""
+    """The command `etl-sales-target` with an environment. Calling it runs it to its end.
+
+    `is_cold`: each time in a new Python, which has yet to load what the command needs.
+    """
 
     environ: dict[str, str]
     prefix: Sequence[str] = field(default=(), kw_only=True)
+    is_cold: bool = field(default=False, kw_only=True)
 
     def through(self, *command: str) -> "Job":
-        """The same job, run by a command that then becomes it."""
-        return replace(self, prefix=command)
+        """The same job, run by a command that then becomes it; with none, in a new Python."""
+        return replace(self, prefix=command, is_cold=True)
 
     def __call__(self, *arguments: str, **environ: str) -> Result:
+        if not self.is_cold:
+            return Process(arguments, self.environ | environ).wait(_TIMEOUT_SECONDS)
         process = self.start(*arguments, **environ)
         stdout, stderr = process.communicate(timeout=_TIMEOUT_SECONDS)
         return Result(process.returncode, stdout, stderr)
 
     def start(self, *arguments: str, **environ: str) -> subprocess.Popen[str]:
-        """The same, but returns at once."""
+        """The same, but in a new Python, and returns at once."""
         return subprocess.Popen(
             [*self.prefix, sys.executable, "-m", "etl_sales_target", *arguments],
             env=self.environ | environ,

@@ -115,7 +115,7 @@ class Pushgateway(_Server):
 
 
 class Prometheus(_Server):
-    """A Prometheus that scrapes a Pushgateway each second, and evaluates rules as often."""
+    """A Prometheus that scrapes a Pushgateway and evaluates rules four times a second."""
 
     command = "prometheus"
 
@@ -130,7 +130,7 @@ class Prometheus(_Server):
         config.write_text(
             yaml.safe_dump(
                 {
-                    "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
+                    "global": {"scrape_interval": "250ms", "evaluation_interval": "250ms"},
                     "rule_files": [str(rules)],
                     "scrape_configs": [
                         {

@@ -102,6 +102,7 @@ def inspect(name: str) -> dict[str, Any]:
 class ContainerJob(Job):
     """The job by `docker run`, its environment handed on by name: no value in a process list."""
 
+    is_cold: bool = field(default=True, kw_only=True)
     image: str = ""
     options: Sequence[str] = HARDENED
     names: list[str] = field(default_factory=list)

@@ -11,11 +11,11 @@ from urllib.parse import quote, unquote, urlsplit
 
 from demo.embedded_postgres import EmbeddedPostgres
 from oracle_standin import OracleStandin
-from support.command import Result
 from support.faults.observer import observed_source, observed_target
-from support.faults.processes import Process
 from support.faults.proxy import Proxy
 from support.faults.suite import SEED
+from support.processes import Process
+from support.result import Result
 from support.source_database import SourceRow, StandinSource
 from support.target_database import TargetDatabase
 

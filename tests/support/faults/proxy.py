@@ -112,14 +112,15 @@ class Hold:
 
 
 class Proxy:
-    """Forwards to `port` until told otherwise. A context manager.
+    """Listens on `host` and forwards to `port` until told otherwise. A context manager.
 
-    `connections` counts those so far,
+    `connections` counts those so far, `delayed` the pieces that were held up;
     `passed` counts the bytes of each direction since the last `reset_faults()`.
     """
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, *, host: str = _LOOPBACK) -> None:
         self._upstream = port
+        self._host = host
         self._lock = threading.RLock()
         self._links: list[Link] = []
         self._traps: list[_Trap] = []
@@ -127,12 +128,13 @@ class Proxy:
         self._refusing = False
         self._seconds_a_chunk = 0.0
         self._mask = 0
-        self.connections = 0
+        self.connections = self.delayed = 0
         self._rewritten: dict[bytes, bytes] = {}
         self.passed = dict.fromkeys(Direction, 0)
 
     def __enter__(self) -> Self:
-        self._listener = socket.create_server((_LOOPBACK, 0), backlog=64)
+        family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
+        self._listener = socket.create_server((self._host, 0), family=family, backlog=64)
         self.port = self._listener.getsockname()[1]
         self._thread = threading.Thread(target=self._accept, daemon=True)
         self._thread.start()
@@ -278,7 +280,9 @@ class Proxy:
         while data:
             size, due = self._next_trap(direction, data)
             if size:
-                time.sleep(self._seconds_a_chunk)
+                if self._seconds_a_chunk:
+                    time.sleep(self._seconds_a_chunk)
+                    self.delayed += 1
                 link.passable.wait()
                 sink.sendall(data[:size])
                 with self._lock:

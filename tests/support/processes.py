@@ -16,8 +16,8 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from support.command import Result
 from support.project import PROJECT
+from support.result import Result
 
 _LONGEST_SECONDS = 120
 _TESTS, _JOB = PROJECT / "tests", PROJECT / "job"
@@ -124,7 +124,7 @@ class Process:
 def _server() -> subprocess.Popen[bytes]:
     # It ends when its standard input does: with this process.
     return subprocess.Popen(
-        [sys.executable, "-m", "support.faults.fork_server"],
+        [sys.executable, "-m", "support.fork_server"],
         env={**os.environ, "PYTHONPATH": f"{_TESTS}:{_JOB}"},
         stdin=subprocess.PIPE,
         start_new_session=True,

@@ -6,15 +6,20 @@ leaves `pid`, `stdout`, `stderr` and in the end `exit`, what the process ended w
 
 import contextlib
 import gc
+import importlib
 import json
 import os
 import select
 import signal
 import sys
 import traceback
+import warnings
 from io import FileIO
 from pathlib import Path
+from pkgutil import iter_modules
 from typing import Any
+
+from etl_sales_target import cli, commands
 
 _running: dict[int, Path] = {}
 
@@ -51,6 +56,8 @@ def _import_all() -> None:
     """What a run imports, and what it imports only once it is at work."""
     from sqlalchemy import create_engine  # noqa: PLC0415
 
+    for module in iter_modules(commands.__path__, f"{commands.__name__}."):
+        importlib.import_module(module.name)
     for url in ("postgresql+psycopg://", "oracle+oracledb://"):
         create_engine(url)
     gc.freeze()
@@ -81,11 +88,14 @@ def _become_command(request: dict[str, Any]) -> None:
         path = str(folder / name)
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND), descriptor)
     (folder / "pid").symlink_to(str(os.getpid()))
-    from etl_sales_target import cli  # noqa: PLC0415
-
+    if "PYTHONWARNINGS" in os.environ:
+        warnings.simplefilter(os.environ["PYTHONWARNINGS"])  # type: ignore[arg-type]
+    sys.argv[1:] = request["arguments"]
     code = 1
     try:
-        code = cli.execute(request["arguments"])
+        cli.main()
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else 1
     except BaseException:  # noqa: BLE001 - as the interpreter would
         traceback.print_exc()
     finally:
