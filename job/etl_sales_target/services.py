@@ -23,6 +23,7 @@ from etl_sales_target.config.settings import (
     LineageSettings,
     Settings,
 )
+from etl_sales_target.core.definitions import TableDefinition
 from etl_sales_target.core.errors import ConfigurationError
 from etl_sales_target.oracle import client_library
 from etl_sales_target.oracle import parameters as oracle_parameters
@@ -149,6 +150,18 @@ class Services:
                 target=self.postgres,
             ),
         )
+
+
+def definitions(settings: Settings) -> tuple[TableDefinition, ...]:
+    """The tables to load: those of the file where one is set, else the built-in one.
+
+    Raises ConfigurationError for a file that cannot be used.
+    """
+    if settings.tables_file is None:
+        return (settings.definition,)
+    from etl_sales_target.config import tables_file  # noqa: PLC0415
+
+    return tuple(tables_file.read(settings.tables_file))
 
 
 def pushgateway(settings: Settings) -> "Pushgateway | None":
