@@ -7,7 +7,7 @@ last, or only where it is asked for, is imported here when it is needed.
 import datetime
 import os
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -50,11 +50,6 @@ def begin() -> tuple[Settings, str]:
     run_id = f"{datetime.datetime.now(datetime.UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
     logs.configure(settings.log_level, settings.log_format, run_id=run_id)
     return settings, run_id
-
-
-def definitions(settings: Settings) -> Sequence[TableDefinition]:
-    """The table definitions: the built-in one."""
-    return (settings.definition,)
 
 
 @dataclass(frozen=True)
@@ -155,6 +150,18 @@ class Services:
                 target=self.postgres,
             ),
         )
+
+
+def definitions(settings: Settings) -> tuple[TableDefinition, ...]:
+    """The tables to load: those of the file where one is set, else the built-in one.
+
+    Raises ConfigurationError for a file that cannot be used.
+    """
+    if settings.tables_file is None:
+        return (settings.definition,)
+    from etl_sales_target.config import tables_file  # noqa: PLC0415
+
+    return tuple(tables_file.read(settings.tables_file))
 
 
 def pushgateway(settings: Settings) -> "Pushgateway | None":

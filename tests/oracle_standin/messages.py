@@ -9,6 +9,7 @@ import datetime as dt
 import secrets
 import struct
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import NamedTuple
 

@@ -2,9 +2,10 @@
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from ipaddress import IPv6Address
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -14,7 +15,7 @@ from environs import Env, EnvError, ValidationError, validate
 from etl_sales_target.config.encoding import as_utf8
 from etl_sales_target.core.definitions import TableDefinition, sales_target
 from etl_sales_target.core.errors import ConfigurationError
-from etl_sales_target.core.names import TableName
+from etl_sales_target.core.names import TableName, table_name, target_name
 
 ORACLE_CONNECTION = "AIRFLOW_CONN_ORACLE_CONN_ID"
 POSTGRES_CONNECTION = "AIRFLOW_CONN_POSTGRES_CONN_ID"
@@ -23,13 +24,11 @@ POSTGRES_CONNECTION = "AIRFLOW_CONN_POSTGRES_CONN_ID"
 PUSHGATEWAY_PASSWORD = "ETL_PUSHGATEWAY_PASSWORD"  # noqa: S105
 OPENLINEAGE_API_KEY = "OPENLINEAGE_API_KEY"
 
-_IDENTIFIER = r"[A-Za-z_][A-Za-z0-9_$#]*"
-# PostgreSQL cuts names at 63 bytes, without an error; the names of further tables add to this one.
-_TARGET_NAME_BYTES = 55
+# Names in the built-in definition; a file of definitions has its own.
+_TABLE_NAMES = ("ETL_SOURCE_TABLE", "ETL_TARGET_TABLE")
 # What HTTP sends as it is; DNS takes no longer names.
 _PATH = re.compile(r"[!-~]*")
 _HOST = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,252}")
-_TABLE_NAME = re.compile(rf"({_IDENTIFIER})\.({_IDENTIFIER})")
 
 
 @dataclass(frozen=True)
@@ -62,6 +61,7 @@ class Settings:
     """One field a variable: `batch_rows` is `ETL_BATCH_ROWS`. Names end in their unit."""
 
     connections_dir: Path
+    tables_file: Path | None
     source_table: TableName
     target_table: TableName
     batch_rows: int
@@ -98,6 +98,7 @@ class Settings:
                 connections_dir=env.path(
                     "CONNECTIONS_DIR", Path("/etc/etl-sales-target/connections")
                 ),
+                tables_file=_path(env.str("TABLES_FILE", "", validate=_names_all_tables)),
                 source_table=env.table("SOURCE_TABLE", "APPS.KHS_CUSTOMERS_TRX_TARGETS"),
                 target_table=env.target_table("TARGET_TABLE", "mb.sales_target"),
                 batch_rows=env.int(
@@ -138,8 +139,8 @@ class Settings:
 
 def _environment(prefix: str) -> Env:
     env = Env(prefix=prefix)
-    env.add_parser("table", _table_name)
-    env.add_parser("target_table", _target_table_name)
+    env.add_parser("table", partial(_name, parse=table_name))
+    env.add_parser("target_table", partial(_name, parse=target_name))
     env.add_parser("url_of_server", _url_of_server)
     env.add_parser("utf8", _utf8)
     return env
@@ -156,19 +157,11 @@ def _named(*, remedy: str) -> Iterator[None]:
         ) from error
 
 
-def _table_name(text: str) -> TableName:
-    match = _TABLE_NAME.fullmatch(text)
-    if not match:
-        raise EnvError(f"{text!r} is not SCHEMA.TABLE in letters, digits, '_', '$' and '#'")
-    return TableName(schema=match[1].lower(), name=match[2].lower())
-
-
-def _target_table_name(text: str) -> TableName:
-    name = _table_name(text)
-    for part in (name.schema, name.name):
-        if len(part.encode()) > _TARGET_NAME_BYTES:
-            raise EnvError(f"{part!r} has more than {_TARGET_NAME_BYTES} bytes")
-    return name
+def _name(text: str, *, parse: Callable[[str], TableName]) -> TableName:
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise EnvError(str(error)) from None
 
 
 def _utf8(text: str) -> str:
@@ -180,6 +173,12 @@ def _utf8(text: str) -> str:
 
 def _path(text: str) -> Path | None:
     return Path(text) if text else None
+
+
+def _names_all_tables(tables_file: str) -> None:
+    for name in _TABLE_NAMES:
+        if tables_file and name in os.environ:
+            raise ValidationError(f"It names the tables, so {name} must not be set.")
 
 
 def _url_of_server(text: str | None, *, login_belongs_in: str) -> str | None:

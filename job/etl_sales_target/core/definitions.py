@@ -6,7 +6,7 @@ from functools import cached_property
 
 from etl_sales_target.core.columns import Column, Kind
 from etl_sales_target.core.errors import ConfigurationError
-from etl_sales_target.core.names import TableName
+from etl_sales_target.core.names import TableName, column_name_fault
 
 
 @dataclass(frozen=True)
@@ -86,6 +86,14 @@ class TableLayout:
     def __post_init__(self) -> None:
         """Refuses a key or period that is not among the columns, or of another type."""
         definition = self.definition
+        for name in self.names:
+            fault = column_name_fault(name)
+            if fault:
+                raise ConfigurationError(
+                    f"Column {name} of {definition.source} {fault}.",
+                    remedy=f"Leave it out, with {without(self, name)} in ETL_TABLES_FILE.",
+                    column=name,
+                )
         self._require("key", definition.key)
         if definition.period:
             self._require("period", definition.period.columns)
