@@ -168,7 +168,7 @@ def execute_parameters(cursor_id: int) -> bytes:
 def describe(columns: Sequence[Column], terms: Terms) -> bytes:
     """DESCRIBE; what is not about columns is as recorded from 23ai."""
     row_size = sum(column.size for column in columns)
-    today = encode_date(dt.datetime.now(dt.UTC))
+    today = encode_date(f"{dt.datetime.now(dt.UTC):%Y-%m-%d %H:%M:%S}")
     return (
         b"\x10"
         + clr(secrets.token_bytes(16) + today)
