@@ -1,7 +1,8 @@
 """What both databases compute of a value, each in its own SQL.
 
 Sources: Oracle's SQL Language Reference and PostgreSQL's chapter "Functions and Operators". Nothing
-here depends on a session's NLS or DateStyle settings.
+here depends on a session's NLS or DateStyle settings. SQLAlchemy is not to keep the compiled SQL: it
+would not see the attributes beside the clauses.
 """
 
 from typing import Any
@@ -18,7 +19,7 @@ class CodePoints(FunctionElement[Any]):
     """The length of a text in code points."""
 
     type = Numeric()
-    inherit_cache = True
+    inherit_cache = False
 
 
 @compiles(CodePoints, "oracle")
@@ -35,7 +36,7 @@ class DatePart(FunctionElement[Any]):
     """The year, negative before the common era, or the month of a date."""
 
     type = Numeric()
-    inherit_cache = True
+    inherit_cache = False
 
     def __init__(self, part: str, date: ColumnElement[Any]) -> None:
         super().__init__(date)
@@ -54,7 +55,7 @@ def _(element: DatePart, compiler: SQLCompiler, **kwargs: Any) -> str:
 
 
 class _CivilFields(FunctionElement[Any]):
-    inherit_cache = True
+    inherit_cache = False
 
     def __init__(self, date: ColumnElement[Any], fraction_digits: int) -> None:
         super().__init__(date)
@@ -69,6 +70,7 @@ class CivilText(_CivilFields):
     """
 
     type = Text()
+    inherit_cache = False
 
 
 @compiles(CivilText, "oracle")
@@ -85,6 +87,7 @@ class CivilDigits(_CivilFields):
     """The civil fields of a date in one row of digits, with its sign. Oracle's SQL alone."""
 
     type = Text()
+    inherit_cache = False
 
 
 @compiles(CivilDigits, "oracle")
@@ -98,6 +101,7 @@ class CivilNumber(_CivilFields):
     """The same as a number; in PostgreSQL NULL for an infinite date."""
 
     type = Numeric()
+    inherit_cache = False
 
 
 @compiles(CivilNumber, "oracle")

@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, Self, cast
 
 import psycopg
@@ -20,6 +21,7 @@ from sqlalchemy import (
     ClauseElement,
     Connection,
     CursorResult,
+    Dialect,
     Executable,
     Table,
     create_engine,
@@ -198,7 +200,7 @@ class PostgresSession:
 
     def execute(self, statement: Executable, **parameters: object) -> CursorResult[Any]:
         """One statement, with its parameters."""
-        log.debug("target_statement", sql=str(statement))
+        log.debug("target_statement", sql=_Sql(statement, self._dialect))
         with translated("use the target"):
             result: CursorResult[Any] = self._connection.execute(statement, parameters)
             return result
@@ -313,6 +315,17 @@ class _CountingWriter(LibpqWriter):
             self.connection.close()
         else:
             super().finish()
+
+
+@dataclass(frozen=True)
+class _Sql:
+    """A statement for the log, which compiles it only where it is written."""
+
+    statement: Executable
+    dialect: Dialect
+
+    def __str__(self) -> str:
+        return str(self.statement.compile(dialect=self.dialect))  # type: ignore[attr-defined]
 
 
 def _json(value: object) -> str:
