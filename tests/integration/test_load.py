@@ -163,7 +163,7 @@ def test_sigterm_leaves_the_old_rows(
     reached = threading.Event()
     standin.faults.before_fetch(lambda rows: reached.set() if rows >= 10 else None)
     standin.faults.delay(fetch=1)
-    process = job.start("run", ETL_BATCH_ROWS="5")
+    process = job.start("run", "--full", ETL_BATCH_ROWS="5")
     assert reached.wait(30)
 
     process.terminate()
@@ -186,7 +186,7 @@ def test_a_killed_run_leaves_the_old_rows_and_no_lock(
     reached = threading.Event()
     standin.faults.before_fetch(lambda rows: reached.set() if rows >= 10 else None)
     standin.faults.delay(fetch=1)
-    process = job.start("run", ETL_BATCH_ROWS="5")
+    process = job.start("run", "--full", ETL_BATCH_ROWS="5")
     assert reached.wait(30)
 
     process.kill()

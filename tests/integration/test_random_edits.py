@@ -126,7 +126,7 @@ class RandomEdits(RuleBasedStateMachine):
     def every_period_is_in_the_ledger(self) -> None:
         with psycopg.connect(self.target.url) as connection:
             found = connection.execute(
-                "SELECT target_month, target_year, row_count FROM mb.etl_sales_target_periods"
+                "SELECT period_month, period_year, row_count FROM mb.etl_sales_target_periods"
             ).fetchall()
         assert {(month, year): rows for month, year, rows in found} == {
             period: len(rows) for period, rows in self.loaded.items()

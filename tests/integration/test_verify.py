@@ -38,7 +38,7 @@ def test_the_differing_periods_are_named(
     lines = [line.split() for line in result.stdout.splitlines()]
     assert ["2024-03", "sum", "of", "target_amount", "14.25", "14"] in lines
     assert ["2024-04", "rows", "2", "1"] in lines
-    assert result.failure["error"] == "Source and target differ."
+    assert result.failure["error"] == "Source and target differ: mb.sales_target."
     assert target.rows() == before
 
 

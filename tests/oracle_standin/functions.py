@@ -120,6 +120,15 @@ def _to_date(arguments: Arguments, nodes: Sequence[exp.Expr]) -> str:
     return f"{SCHEMA}.to_date({arguments[0]}, {literal(''.join(elements))})"
 
 
+def _trunc(arguments: Arguments, nodes: Sequence[exp.Expr]) -> str:
+    """Of a number, or of a date to its month."""
+    if len(nodes) == 2 and isinstance(nodes[1], exp.Literal) and nodes[1].is_string:
+        if str(nodes[1].this).upper() != "MM":
+            raise OraError(1898, "too many precision specifiers")
+        return f"date_trunc('month', {arguments[0]})"
+    return _installed("trunc")(arguments, nodes)
+
+
 def _date_format(template: str) -> Sequence[str]:
     """Its elements; both databases write `"T"` for a T that stands for itself."""
     elements = list(_DATE_FORMAT.finditer(template))
@@ -169,7 +178,7 @@ _FUNCTIONS: dict[str, Function] = {
     "TO_DATE": Function(2, 2, _to_date),
     "TO_NUMBER": Function(1, 1, _installed("to_number")),
     "TRIM": Function(1, 1, _installed("trim")),
-    "TRUNC": Function(1, 2, _installed("trunc")),
+    "TRUNC": Function(1, 2, _trunc),
     "UPPER": Function(1, 1, _installed("upper")),
 }
 

@@ -39,8 +39,8 @@ from sqlalchemy.dialects.postgresql import TIMESTAMP
 from sqlalchemy.types import TypeEngine
 
 from etl_sales_target.core.columns import Column, ColumnType, Kind
-from etl_sales_target.core.definitions import MonthOfDate, TableLayout
-from etl_sales_target.core.expressions import CivilText, DatePart
+from etl_sales_target.core.definitions import MonthOfDate, TableLayout, YearAndMonth
+from etl_sales_target.core.expressions import CivilText, DatePart, MonthOf
 from etl_sales_target.core.names import TableName
 from etl_sales_target.core.periods import WHOLE_TABLE, Period
 
@@ -77,8 +77,7 @@ class SqlTable:
         if period is None:
             return None
         if isinstance(period, MonthOfDate):
-            date = columns[period.date]
-            return DatePart("YEAR", date), DatePart("MONTH", date)
+            return _year_and_month(columns[period.date])
         return columns[period.year], columns[period.month]
 
     def named(self, names: Iterable[str]) -> list[SqlColumn[Any]]:
@@ -169,9 +168,18 @@ def by_period(sql: SqlTable, *columns: ColumnElement[Any]) -> Select[Any]:
     Where the whole table is one period, year and month are NULL, and an empty table, too, has a
     row.
     """
-    if sql.period is None:
+    period = sql.layout.definition.period
+    if period is None:
         return select(null(), null(), *columns).select_from(sql.table)
-    return select(*sql.period, *columns).group_by(*sql.period)
+    if isinstance(period, YearAndMonth):
+        key = sql.named(period.columns)
+        return select(*key, *columns).group_by(*key)
+    month = MonthOf(sql.table.c[period.date])
+    return select(*_year_and_month(month), *columns).group_by(month)
+
+
+def _year_and_month(date: ColumnElement[Any]) -> PeriodKey:
+    return DatePart("YEAR", date), DatePart("MONTH", date)
 
 
 def read_period(row: Values, layout: TableLayout) -> Period:

@@ -78,7 +78,7 @@ DESCRIBE_END = "s" + "nnnn" + "s"
 def test_describe_is_laid_out_as_recorded_from_23ai() -> None:
     columns = [
         Column("ID", OraType.NUMBER, 22, 5, 2),
-        Column("NAME", OraType.VARCHAR2, 20),
+        Column("NAME", OraType.VARCHAR2, 20, characters=20),
     ]
 
     found = fields(
