@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Select
 
 from etl_sales_target.core import control_totals, digest, statements
+from etl_sales_target.core.columns import NUMBER
 from etl_sales_target.core.control_totals import ControlTotals
 from etl_sales_target.core.copy_format import Batch
 from etl_sales_target.core.definitions import TableDefinition, TableLayout
@@ -84,7 +85,7 @@ class Source:
         kept; ConfigurationError where the definition does not fit the columns.
         """
         statement = statements.no_rows(self._name, self._definition.columns, self._session.spell)
-        with self._query(statement) as rows:
+        with self._query(statement, row_bytes=1) as rows:
             found = tuple(columns.describe(self._name, each) for each in rows.description)
         return TableLayout(self._definition, found)
 
@@ -92,11 +93,9 @@ class Source:
     def _sql(self) -> SqlTable:
         return SqlTable(self._name, self.layout, self._session.spell)
 
-    @cached_property
-    def _fetch_rows(self) -> int:
-        """The rows of a round trip."""
-        row_bytes = sum(column.type.most_bytes for column in self.layout.columns)
-        return max(1, min(self._batch_rows, _BYTES_A_ROUND_TRIP // max(row_bytes, 1)))
+    def _fetch_rows(self, row_bytes: int) -> int:
+        """How many rows of at most this length a round trip brings."""
+        return max(1, min(self._batch_rows, _BYTES_A_ROUND_TRIP // row_bytes))
 
     def resolve(self) -> str:
         """What the source's name stands for: table, view or synonym, from Oracle's dictionary.
@@ -145,12 +144,14 @@ class Source:
 
     def digests(self) -> Mapping[Period, PeriodDigest]:
         """Each period's control totals and digest, in one scan."""
-        with self._query(digest.statement(self._sql), literal=True) as rows:
+        row_bytes = digest.width(self.layout) * NUMBER.most_bytes
+        with self._query(digest.statement(self._sql), row_bytes=row_bytes, literal=True) as rows:
             return digest.read(map(_decimals, _all(rows)), self.layout)
 
     def control_totals(self) -> Mapping[Period, ControlTotals]:
         """Each period's rows, non-null counts and sums."""
-        with self._query(control_totals.statement(self._sql, None)) as rows:
+        row_bytes = control_totals.width(self.layout) * NUMBER.most_bytes
+        with self._query(control_totals.statement(self._sql, None), row_bytes=row_bytes) as rows:
             return control_totals.read(map(_decimals, _all(rows)), self.layout)
 
     def batches(self, periods: Sequence[Period] | None) -> Generator[Batch, None, None]:
@@ -160,23 +161,23 @@ class Source:
 
         Close it where it may not be read to its end: while the connection still stands.
         """
-        at_a_time = min(_ROWS_AT_A_TIME, self._fetch_rows)
+        row_bytes = sum(column.type.most_bytes for column in self.layout.columns)
+        at_a_time = min(_ROWS_AT_A_TIME, self._fetch_rows(row_bytes))
         for group in _groups(periods):
             statement = statements.source_rows(self._sql, group)
-            with self._query(statement, fetch_rows=self._fetch_rows) as rows:
+            with self._query(statement, row_bytes=row_bytes) as rows:
                 self._require_columns(rows)
                 while batch := rows.next(at_a_time):
                     yield batch
 
     def _query(
-        self,
-        statement: Select[Any],
-        *,
-        fetch_rows: int = _ROWS_AT_A_TIME,
-        literal: bool = False,
+        self, statement: Select[Any], *, row_bytes: int, literal: bool = False
     ) -> AbstractContextManager[Rows]:
         return self._session.query(
-            statement, doing=f"read {self._name}", fetch_rows=fetch_rows, literal=literal
+            statement,
+            doing=f"read {self._name}",
+            fetch_rows=self._fetch_rows(row_bytes),
+            literal=literal,
         )
 
     def _require_columns(self, rows: Rows) -> None:
