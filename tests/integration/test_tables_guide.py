@@ -96,3 +96,42 @@ def test_a_column_of_another_type_is_refused_unless_it_is_left_out(
     assert job("run").failure["exit_code"] == 69
     file.write_text("tables: [{source: apps.orders, target: mb.orders, columns: [id]}]")
     assert job("run", "--allow-shrink").exit_code == 0
+
+
+# What happens to the source; with which columns listed; what the run says, or None.
+CHANGES = {
+    "new": ("ADD COLUMN x numeric", None, "ALTER TABLE mb.orders ADD COLUMN x NUMERIC"),
+    "new_but_not_listed": ("ADD COLUMN x numeric", "[id, note]", None),
+    "gone": ("DROP COLUMN note", None, "column note is not in the source"),
+    "gone_but_listed": ("DROP COLUMN note", "[id, note]", '"NOTE": invalid identifier'),
+    "another_type": (
+        "ALTER COLUMN id TYPE varchar(9)", None, "ALTER TABLE mb.orders ALTER COLUMN id TYPE text",
+    ),
+    "another_size": ("ALTER COLUMN note TYPE varchar(20)", None, None),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("change", "columns", "said"), CHANGES.values(), ids=CHANGES)
+def test_the_sources_columns_change(
+    standin: OracleStandin,
+    source: SourceDatabase,
+    target: TargetDatabase,
+    job: Job,
+    file: Path,
+    change: str,
+    columns: str | None,
+    said: str | None,
+) -> None:
+    listed = f", columns: {columns}" if columns else ""
+    file.write_text(f"tables: [{{source: apps.orders, target: mb.orders{listed}}}]")
+    source.execute("CREATE TABLE apps.orders (id numeric, note varchar(10))")
+    source.execute("INSERT INTO apps.orders VALUES (1, 'a')")
+    assert job("run").exit_code == 0
+
+    source.execute(f"ALTER TABLE apps.orders {change}")
+    done = job("run")
+
+    assert done.exit_code == (69 if said else 0), done.stderr
+    if said:
+        assert said in f"{done.failure['error']} {done.failure['remedy']}"
+    assert target.query("SELECT id, note FROM mb.orders") == [(1, "a")]
