@@ -56,7 +56,7 @@ class Server(Protocol):
     service_name: str
     faults: Faults
 
-    def open_store(self, user: str) -> Store: ...
+    def open_store(self, user: str, is_interrupted: Callable[[], bool]) -> Store: ...
 
 
 @dataclass
@@ -89,7 +89,7 @@ class Calls:
     """The cursors of one login, and the store behind them."""
 
     def __init__(self, conversation: Conversation, server: Server, user: str) -> None:
-        self.store = server.open_store(user)
+        self.store = server.open_store(user, conversation.channel.is_interrupted)
         self._conversation = conversation
         self._reader = conversation.reader
         self._terms = conversation.terms
@@ -177,7 +177,7 @@ class Calls:
         )
 
     def _pause(self, seconds: float) -> None:
-        if seconds and self._conversation.channel.has_input(seconds):
+        if seconds and self._conversation.channel.is_interrupted(seconds):
             raise BreakError
 
     # -- execute -----------------------------------------------------------------------------
