@@ -135,11 +135,9 @@ class Session:
         return self._function(self._conversation.function_code())
 
     def _piggyback(self) -> None:
-        closed, schema = read_piggyback(self._reader, self._conversation.function_code())
+        ahead = read_piggyback(self._reader, self._conversation.function_code())
         if self._calls:
-            self._calls.close_cursors(closed)
-            if schema:
-                self._calls.store.schema = schema.upper()
+            self._calls.prepare(ahead)
 
     def _protocol(self) -> bytes:
         skip_protocol(self._reader)
