@@ -2,7 +2,7 @@
 
 import contextlib
 import hashlib
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from importlib.resources import files
 from itertools import count
 from typing import Any, NamedTuple
@@ -16,6 +16,7 @@ from oracle_standin.datatypes import Declared, column
 from oracle_standin.errors import OraError, from_postgres
 from oracle_standin.functions import SCHEMA
 from oracle_standin.groups import GroupMemory, Groups, answer
+from oracle_standin.interruptible import InterruptibleConnection
 from oracle_standin.messages import Column
 from oracle_standin.names import swapped
 from oracle_standin.result import Result, Stream, from_cache
@@ -97,7 +98,14 @@ class Store:
     """One PostgreSQL connection. Its errors come out as Oracle's."""
 
     def __init__(
-        self, database_url: str, user: str, cache: Cache, memory: GroupMemory, *, duplicates: bool
+        self,
+        database_url: str,
+        user: str,
+        cache: Cache,
+        memory: GroupMemory,
+        *,
+        duplicates: bool,
+        is_interrupted: Callable[[], bool],
     ) -> None:
         self.schema = user.upper()
         self.read_only = False
@@ -107,9 +115,10 @@ class Store:
         self._duplicates = duplicates
         self._names = count(1)
         self._open: set[str] = set()
-        self._connection = psycopg.connect(
+        self._connection = InterruptibleConnection.connect(
             database_url, autocommit=True, prepare_threshold=None, application_name=SCHEMA
         )
+        self._connection.is_interrupted = is_interrupted
         for kind in ("numeric", "int2", "int4", "int8", "float4", "float8", "bytea"):
             self._connection.adapters.register_loader(kind, TextLoader)
         for kind in ("date", "timestamp", "timestamptz", "json"):
