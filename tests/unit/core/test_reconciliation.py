@@ -15,6 +15,9 @@ from etl_sales_target.core.periods import Period
 from etl_sales_target.core.reconciliation import (
     Magnitudes,
     ReconciliationError,
+    RowDifference,
+    Verification,
+    at_most,
     compare,
     reconcile,
 )
@@ -246,3 +249,39 @@ def test_a_mismatch_cannot_be_changed() -> None:
     [mismatch] = compare({JANUARY: control_totals(1)}, {}, no_magnitudes)
     with pytest.raises(dataclasses.FrozenInstanceError):
         mismatch.actual = 1  # type: ignore[misc]
+
+
+NONE, SOME = RowDifference(), RowDifference(count=1, rows=[(1,)])
+
+
+@pytest.mark.parametrize(
+    ("only_in_source", "only_in_target", "is_equal"),
+    [
+        (None, None, True),  # only control totals were compared
+        (NONE, NONE, True),
+        (SOME, NONE, False),
+        (NONE, SOME, False),
+    ],
+)
+def test_a_verification_is_equal_where_no_row_is_on_one_side_alone(
+    only_in_source: RowDifference | None, only_in_target: RowDifference | None, is_equal: bool
+) -> None:
+    found = Verification(1, 1, [], only_in_source, only_in_target)
+    [mismatch] = compare({JANUARY: control_totals(1)}, {}, no_magnitudes)
+
+    assert found.is_equal == is_equal
+    assert not dataclasses.replace(found, mismatches=[mismatch]).is_equal
+
+
+def test_a_source_may_send_as_many_rows_as_it_counted() -> None:
+    batches = [[("1",), ("2",)], [("3",)]]
+
+    assert list(at_most(3, batches)) == batches
+
+
+def test_a_row_more_than_the_source_counted_is_not_passed_on() -> None:
+    passed = at_most(2, [[("1",), ("2",)], [("3",)]])
+
+    assert next(passed) == [("1",), ("2",)]
+    with pytest.raises(ReconciliationError, match="more rows than the 2"):
+        next(passed)
