@@ -70,8 +70,8 @@ class Login:
             raise OraError(1017)
         if self._account.locked:
             raise OraError(28000)
-        proof = secrets.token_bytes(16) + b"SERVER_TO_CLIENT"
-        return _hex(_encrypt(key, proof + _FULL_PADDING))
+        server_response = secrets.token_bytes(16) + b"SERVER_TO_CLIENT"
+        return _hex(_encrypt(key, server_response + _FULL_PADDING))
 
 
 def _hex(data: bytes) -> str:

@@ -100,9 +100,9 @@ def test_both_phases_of_a_login_end_with_error_0(
         assert not any(found[23:])
     name = b"AUTH_GLOBALLY_UNIQUE_DBID\0"
     assert bytes([1, 26, 26]) + name + bytes([1, 32, 32]) + server.unique_id.encode() in first
-    proof = second.index(b"AUTH_SVR_RESPONSE") + len(b"AUTH_SVR_RESPONSE")
-    assert second[proof : proof + 2] == bytes([1, 96])
-    assert bytes.fromhex(second[proof + 3 : proof + 99].decode())
+    server_response = second.index(b"AUTH_SVR_RESPONSE") + len(b"AUTH_SVR_RESPONSE")
+    assert second[server_response : server_response + 2] == bytes([1, 96])
+    assert bytes.fromhex(second[server_response + 3 : server_response + 99].decode())
 
 
 def test_an_execute_tells_its_cursor_before_it_ends(
