@@ -64,19 +64,21 @@ def run_tables(
     TablesFailedError once all were tried.
     """
     failures: dict[str, JobError] = {}
-    for definition in definitions:
-        run = Run(settings, run_id, request, definition)
-        if len(definitions) == 1:
-            run.execute(report_to)
-            break
-        table = str(definition.target)
-        with structlog.contextvars.bound_contextvars(target_table=table):
-            try:
+    try:
+        for definition in definitions:
+            run = Run(settings, run_id, request, definition)
+            if len(definitions) == 1:
                 run.execute(report_to)
-            except Exception as error:  # noqa: BLE001 - whatever it is, the next one is tried
-                failures[table] = _logged(error)
-        signals.resume("the tables after it were not loaded")
-    signals.ignore()
+                return
+            table = str(definition.target)
+            with structlog.contextvars.bound_contextvars(target_table=table):
+                try:
+                    run.execute(report_to)
+                except Exception as error:  # noqa: BLE001 - whatever it is, the next one is tried
+                    failures[table] = _logged(error)
+            signals.resume("the tables after it were not loaded")
+    finally:
+        signals.ignore()
     if failures:
         raise TablesFailedError(failures, len(definitions))
 
