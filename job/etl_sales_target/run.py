@@ -65,18 +65,19 @@ def run_tables(
     """
     failures: dict[str, JobError] = {}
     try:
-        for definition in definitions:
+        for number, definition in enumerate(definitions):
             run = Run(settings, run_id, request, definition)
             if len(definitions) == 1:
                 run.execute(report_to)
                 return
+            if number:
+                signals.resume("the other tables were not loaded")
             table = str(definition.target)
             with structlog.contextvars.bound_contextvars(target_table=table):
                 try:
                     run.execute(report_to)
                 except Exception as error:  # noqa: BLE001 - whatever it is, the next one is tried
                     failures[table] = _logged(error)
-            signals.resume("the tables after it were not loaded")
     finally:
         signals.ignore()
     if failures:
