@@ -21,19 +21,19 @@ real database, which ORACLE_TEST_CONN names.
 
 How to read it, from the socket down:
 
-    server      listens; a thread for each client       auth      the login's cryptography
-    session     negotiation, login, which request       requests  a request's bytes -> fields
-    generations what 19c and 23ai can do                messages  answers -> bytes
-    conversation  replies, errors, breaks               packets   packets, and reading from them
-    calls       execute, fetch, commit of one login     sql_types statements' kinds, as numbers
-    plsql       statements about the session            interruptible  ends what nobody wants
-    dialect     SQL -> sqlglot's tree                   codec     NUMBER, DATE, lengths: pure
-    sql         tree -> PostgreSQL's SQL                binds     bind variables -> literals
-    functions   the functions that are known            names     upper case <-> lower case
-    store       PostgreSQL: snapshot, cursor, names     errors    ORA codes, from SQLSTATEs
-    result      rows on their way out in fetches        rows      rows -> bytes, in blocks
-    cache       encoded answers, by table version       groups    grouped answers, by group
-    faults      what a test does to the clients         schema.sql  functions, dictionary
+    server        listens; a thread for each client    auth           the login's cryptography
+    session       negotiation, login, which request    requests       a request's bytes -> fields
+    generations   what 19c and 23ai can do             messages       answers -> bytes
+    conversation  replies, errors, breaks              packets        packets, and reading from them
+    calls         execute, fetch, commit of one login  sql_types      statements' kinds, as numbers
+    plsql         statements about the session         interruptible  ends what nobody wants
+    dialect       SQL -> sqlglot's tree                codec          NUMBER, DATE, lengths: pure
+    sql           tree -> PostgreSQL's SQL             binds          bind variables -> literals
+    functions     the functions that are known         names          upper case <-> lower case
+    store         PostgreSQL: snapshot, cursor, names  errors         ORA codes, from SQLSTATEs
+    result        rows on their way out in fetches     rows           rows -> bytes, in blocks
+    cache         encoded answers, by table version    groups         grouped answers, by group
+    faults        what a test does to the clients      schema.sql     functions, dictionary
 
 How fast. An answer is encoded once and replayed while its tables stay unchanged, which is known
 from triggers on every table; see `python -m benchmark.standin`.
