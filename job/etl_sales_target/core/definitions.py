@@ -8,6 +8,9 @@ from etl_sales_target.core.columns import Column, Kind
 from etl_sales_target.core.errors import ConfigurationError
 from etl_sales_target.core.names import TableName, column_name_fault
 
+# One query has two aggregates for each column, and Oracle at most 1,000 columns.
+_MOST_COLUMNS = 490
+
 
 @dataclass(frozen=True)
 class YearAndMonth:
@@ -86,6 +89,12 @@ class TableLayout:
     def __post_init__(self) -> None:
         """Refuses a key or period that is not among the columns, or of another type."""
         definition = self.definition
+        if len(self.columns) > _MOST_COLUMNS:
+            raise ConfigurationError(
+                f"{definition.source} has {len(self.columns)} columns, and at most {_MOST_COLUMNS} "
+                "can be loaded.",
+                remedy="List those to load under `columns` in ETL_TABLES_FILE.",
+            )
         for name in self.names:
             fault = column_name_fault(name)
             if fault:

@@ -213,6 +213,10 @@ class PostgresSession:
         """The table's name as SQL text, quoted where it must be."""
         return self._preparer.format_table(table)
 
+    def quoted(self, name: str) -> str:
+        """A column's name as SQL text, quoted where it must be."""
+        return self._preparer.quote(name)
+
     def column_types(self, table: Table) -> dict[str, str]:
         """The table's columns with their SQL types; empty where there is no such table."""
         found = self.execute(_COLUMN_TYPES, table=self.name_of(table))

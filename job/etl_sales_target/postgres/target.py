@@ -77,12 +77,12 @@ class Target:
                     column=column.name,
                 )
             if not holds(found, column):
-                name = sql_column.name
+                name, needed = self._session.quoted(column.name), column.type.target
                 raise NotFoundError(
                     f"Column {column.name} of {self.name} is {found}, and {column.type.source} of "
-                    f"the source needs {column.type.target}.",
-                    remedy=f"ALTER TABLE {self._name_in_sql} ALTER COLUMN {name} TYPE "
-                    f"{column.type.target}.",
+                    f"the source needs {needed}.",
+                    remedy=f"ALTER TABLE {self._name_in_sql} ALTER COLUMN {name} TYPE {needed} "
+                    f"USING {name}::{needed}; then run again.",
                     column=column.name,
                 )
 
