@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from etl_sales_target.core.columns import COLUMNS
 from etl_sales_target.core.control_totals import ControlTotals
+from etl_sales_target.core.copy_format import Batch
 from etl_sales_target.core.periods import Period
 from etl_sales_target.core.reconciliation import (
     Magnitudes,
@@ -274,7 +275,7 @@ def test_a_verification_is_equal_where_no_row_is_on_one_side_alone(
 
 
 def test_a_source_may_send_as_many_rows_as_it_counted() -> None:
-    batches = [[("1",), ("2",)], [("3",)]]
+    batches: list[Batch] = [[("1",), ("2",)], [("3",)]]
 
     assert list(at_most(3, batches)) == batches
 
