@@ -277,6 +277,28 @@ def test_a_run_between_two_attempts_is_not_taken_for_abandoned(
     assert job("run").event("run_finished")["abandoned_runs"] == ["lost"]
 
 
+def test_only_a_run_of_this_target_that_has_no_session_is_taken_for_abandoned(
+    job: Job, small_source: SourceDatabase, target: TargetDatabase
+) -> None:
+    assert job("run").exit_code == 0
+    for run_id, table in (("lost", "sales_target"), ("alive", "sales_target"), ("other", "other")):
+        target.execute(
+            "INSERT INTO mb.etl_sales_target_runs (run_id, target_table, source_table, mode,"
+            " triggered_by, started_at, outcome)"
+            f" VALUES ('{run_id}', 'mb.{table}', 's', 'run', 'me', now() - '1 day'::interval,"
+            " 'running')"
+        )
+
+    name = "etl-sales-target alive on another host"
+    with psycopg.connect(target.url, application_name=name):
+        result = job("run")
+
+    assert result.event("run_finished")["abandoned_runs"] == ["lost"]
+    assert target.query(
+        "SELECT run_id FROM mb.etl_sales_target_runs WHERE outcome = 'running' ORDER BY 1"
+    ) == [("alive",), ("other",)]
+
+
 def test_the_pause_before_the_next_attempt_is_on_record(
     job: Job, small_source: SourceDatabase, target: TargetDatabase, standin: OracleStandin
 ) -> None:

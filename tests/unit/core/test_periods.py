@@ -105,3 +105,10 @@ def test_equal_periods_are_one_key_whatever_they_hold(year: str | None) -> None:
     assert one == other
     assert {one: "found"}[other] == "found"
     assert one != period(year, "1")
+
+
+@pytest.mark.parametrize("year", ["NaN", "Infinity", "-Infinity"])
+@pytest.mark.parametrize("month", ["1", "NaN"])
+def test_what_is_no_number_lies_in_no_range_of_months(year: str, month: str) -> None:
+    assert not period(year, month).is_calendar_month
+    assert period(year, month) not in MonthRange((1, 1), (9999, 12))
