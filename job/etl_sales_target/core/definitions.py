@@ -103,6 +103,15 @@ class TableLayout:
                     remedy=f"Leave it out, with {without(self, name)} in ETL_TABLES_FILE.",
                     column=name,
                 )
+        for name in definition.load_columns:
+            if name in self.names:
+                raise ConfigurationError(
+                    f"Column {name} of the load_columns of {definition.target} is a column of "
+                    f"{definition.source}, which is loaded.",
+                    remedy=f"Take it out of `load_columns`, or leave it out of the load with "
+                    f"{without(self, name)}.",
+                    column=name,
+                )
         self._require("key", definition.key)
         if definition.period:
             self._require("period", definition.period.columns)

@@ -28,7 +28,11 @@ from etl_sales_target.core.failure_classes import (
     FailureClass,
 )
 
-_VALUE = FailureClass(DataError, "The target's columns must be NUMERIC without precision.")
+_VALUE = FailureClass(
+    DataError,
+    "PostgreSQL cannot keep a value as it is: correct it in the source, or leave its column out of "
+    "`columns` in ETL_TABLES_FILE.",
+)
 _ENCODING = FailureClass(
     DataError,
     "The encoding of the target's database lacks a character that was sent: use a UTF8 database, "

@@ -26,6 +26,13 @@ COLUMNS = (Column("id", NUMBER), Column("year", NUMBER), Column("sold_on", DATE)
             "Column nosuch of the key of mb.orders is not loaded.",
         ),
         (
+            TableDefinition(SOURCE, TARGET, load_columns=("id",)),
+            (
+                "Column id of the load_columns of mb.orders is a column of apps.orders, "
+                "which is loaded."
+            ),
+        ),
+        (
             TableDefinition(SOURCE, TARGET, period=MonthOfDate("nosuch")),
             "Column nosuch of the period of mb.orders is not loaded.",
         ),
