@@ -250,3 +250,27 @@ def test_a_missing_password_is_not_tried_again() -> None:
     text = 'connection to server at "h", port 5432 failed: fe_sendauth: no password supplied'
 
     assert type(named_by_target(psycopg.OperationalError(text))) is NotAllowedError
+
+
+class PasswordSent:
+    """A connection of libpq on which the server has asked for the password."""
+
+    used_password = True
+
+
+@pytest.mark.parametrize(
+    ("said", "kind"),
+    [
+        ("server closed the connection unexpectedly", TemporaryError),
+        ("FATAL:  remaining connection slots are reserved for SUPERUSER", TemporaryError),
+        ("FATAL:  échec de l'authentification par mot de passe", NotAllowedError),
+        ("SCHWERWIEGEND:  Passwort-Authentifizierung fehlgeschlagen", NotAllowedError),
+    ],
+)
+def test_what_follows_the_password_is_a_refusal_where_the_server_said_it(
+    said: str, kind: type[JobError]
+) -> None:
+    error = psycopg.OperationalError(f"connection failed: {said}")
+    error._pgconn = PasswordSent()  # type: ignore[assignment]
+
+    assert type(named_by_target(error)) is kind
