@@ -1,11 +1,11 @@
 """The pod: one for the PodTemplate, the CronJob and the test."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
-from support.chart import Manifests, needs_helm, render
+from support.chart import RELEASE, HelmError, Manifests, needs_helm, render
 
 pytestmark = needs_helm
 
@@ -130,6 +130,43 @@ def test_image(image: dict[str, Any], expected: object) -> None:
 )
 def test_value_arrives_in_the_pod(values: dict[str, Any], field: str, expected: object) -> None:
     assert render(values).pod["spec"][field] == expected
+
+
+class TestTables:
+    TABLES: ClassVar = [{"source": "APPS.ORDERS", "target": "mb.orders"}]
+
+    def test_are_a_file_that_the_job_only_reads(self) -> None:
+        found = render({"tables": self.TABLES, "cronJob": {"enabled": True}})
+        for kind, pod_of, _ in PODS:
+            spec = pod_of(found.one(kind))["spec"]
+            [volume] = [each for each in spec["volumes"] if each["name"] == "tables"]
+            mounts = spec["containers"][0]["volumeMounts"]
+            [mount] = [each for each in mounts if each["name"] == "tables"]
+            assert volume["configMap"]["name"] == f"{RELEASE}-tables"
+            assert mount["readOnly"] is True
+
+    def test_without_them_nothing_is_mounted(self, manifests: Manifests) -> None:
+        assert len(manifests.all("ConfigMap")) == 1
+        assert "ETL_TABLES_FILE" not in manifests.one("ConfigMap")["data"]
+        assert "tables" not in str(manifests.pod)
+
+    def test_the_pod_says_which_ones_it_had(self) -> None:
+        others = [{**self.TABLES[0], "key": ["id"]}]
+        sums = [
+            render({"tables": tables}).pod["metadata"]["annotations"]["checksum/tables"]
+            for tables in (self.TABLES, self.TABLES, others)
+        ]
+        assert sums[0] == sums[1] != sums[2]
+
+    def test_the_sum_does_not_need_other_annotations(self) -> None:
+        values = {"tables": self.TABLES, "podAnnotations": None}
+        assert render(values).pod["metadata"]["annotations"].keys() == {"checksum/tables"}
+
+    @pytest.mark.parametrize("name", ["ETL_SOURCE_TABLE", "ETL_TARGET_TABLE"])
+    def test_leave_no_table_to_name(self, name: str) -> None:
+        assert render({"settings": {name: "a.b"}}).objects
+        with pytest.raises(HelmError, match="leave ETL_SOURCE_TABLE and ETL_TARGET_TABLE"):
+            render({"tables": self.TABLES, "settings": {name: "a.b"}})
 
 
 def test_more_volumes_come_on_top() -> None:

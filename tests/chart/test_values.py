@@ -23,6 +23,18 @@ MANY_VALUES = {
         "imagePullSecrets": [{"name": "registry"}],
         "connections": {**CONNECTIONS, "airflowBackend": {"enabled": True}},
         "settings": {"ETL_PUSHGATEWAY_URL": "http://pushgateway:9091", "ETL_TRIGGERED_BY": "chart"},
+        "tables": [
+            {
+                "source": "APPS.ORDERS",
+                "target": "mb.orders",
+                "columns": ["id", "ordered_on", "note"],
+                "period": {"date": "ordered_on"},
+                "key": ["id"],
+                "history": False,
+                "load_columns": ["loaded_at"],
+            },
+            {"source": "APPS.TERRITORIES", "target": "mb.territories"},
+        ],
         "airflow": {"xcom": True},
         "serviceAccount": {"annotations": {"example.com/role": "etl"}},
         "podLabels": {"team": "sales"},
@@ -67,6 +79,14 @@ REFUSED = {
     "unknown_pull_policy": {"image": {"pullPolicy": "Sometimes"}},
     "no_port": {"networkPolicy": {"oracle": {"port": 0}}},
     "no_url": {"settings": {"ETL_PUSHGATEWAY_URL": "pushgateway:9091"}},
+    "the_file_of_tables": {"settings": {"ETL_TABLES_FILE": "/tables.yaml"}},
+    "table_without_a_target": {"tables": [{"source": "a.b"}]},
+    "unknown_key_of_a_table": {"tables": [{"source": "a.b", "target": "c.d", "colums": ["id"]}]},
+    "bool_as_a_column": {"tables": [{"source": "a.b", "target": "c.d", "columns": [False]}]},
+    "sql_in_a_column": {"tables": [{"source": "a.b", "target": "c.d", "columns": ["a FROM b"]}]},
+    "period_of_a_year": {"tables": [{"source": "a.b", "target": "c.d", "period": {"year": "y"}}]},
+    "name_of_a_target_too_long": {"tables": [{"source": "a.b", "target": f"c.{'d' * 56}"}]},
+    "tables_by_name": {"tables": {"orders": {"source": "a.b", "target": "c.d"}}},
     "password_in_a_url": {"settings": {"ETL_PUSHGATEWAY_URL": "http://u:p@pushgateway:9091"}},
 }
 

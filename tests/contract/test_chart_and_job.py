@@ -4,11 +4,13 @@ import json
 import re
 import tomllib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from etl_sales_target.config import tables_file
 from etl_sales_target.config.settings import (
     OPENLINEAGE_API_KEY,
     ORACLE_CONNECTION,
@@ -22,7 +24,8 @@ from support.project import PROJECT
 
 Read = Callable[[dict[str, str]], dict[str, Any]]
 
-SETTINGS = {f"ETL_{name.upper()}" for name in Settings.__dataclass_fields__}
+# The chart sets that one itself, where there are `tables`.
+SETTINGS = {f"ETL_{name.upper()}" for name in Settings.__dataclass_fields__} - {"ETL_TABLES_FILE"}
 
 # Whoever starts the pod says who; and a pod has no terminal whose presence could choose the form.
 LEFT_TO_THE_POD = {"triggered_by": "somebody", "log_format": "json"}
@@ -48,6 +51,13 @@ OTHER = {
     "ETL_LOG_LEVEL": "DEBUG",
     "ETL_LOG_FORMAT": "text",
 }
+
+
+TABLE_NAMES = [
+    "mb.sales_target", "APPS.T#", "_a._b", "a$1.b$1", f"{'s' * 55}.{'t' * 55}", f"s.{'t' * 56}",
+    f"{'s' * 56}.t", "t", "a.b.c", "1a.b", "a.1b", "a.b-c", 'a."b"', "a.b ", "a .b", "a.", ".b",
+    "ä.b", "a.b;",
+]  # fmt: skip
 
 
 @pytest.fixture
@@ -77,7 +87,7 @@ def test_the_charts_defaults_are_the_jobs(read: Read) -> None:
 def test_every_setting_arrives_in_the_job(read: Read) -> None:
     assert OTHER.keys() == SETTINGS
     defaults, changed = read({}), read(render({"settings": OTHER}).one("ConfigMap")["data"])
-    assert {name for name in defaults if defaults[name] == changed[name]} == set()
+    assert {name for name in defaults if defaults[name] == changed[name]} == {"tables_file"}
 
 
 @needs_helm
@@ -90,18 +100,83 @@ def test_the_secrets_keys_are_what_the_job_reads() -> None:
     assert {item["key"] for item in items} == {item["path"] for item in items} == keys
 
 
+def test_the_chart_has_the_schema_of_the_jobs_file() -> None:
+    values = json.loads((CHART / "values.schema.json").read_text())
+    file = json.loads(tables_file.SCHEMA.read_text())
+
+    assert values["$schema"] == file["$schema"]
+    assert values["definitions"] == file["definitions"]
+    # A chart without tables has the built-in one; a file without tables is a mistake.
+    assert values["properties"]["tables"] | {"minItems": 1} == file["properties"]["tables"]
+
+
+TABLES = [
+    {
+        "source": "APPS.KHS_CUSTOMERS_TRX_TARGETS",
+        "target": "mb.sales_target",
+        "columns": ["id", "target_month", "target_year", "target_amount"],
+        "period": {"year": "target_year", "month": "target_month"},
+        "key": ["id"],
+    },
+    {
+        "source": "APPS.ORDERS$",
+        "target": "mb.orders",
+        "columns": [
+            "no",
+            "on",
+            "null",
+            "true",
+            *(f"column_with_a_long_name_{n}" for n in range(50)),
+        ],
+        "period": {"date": "on"},
+        "history": False,
+        "load_columns": ["loaded_at"],
+    },
+    {"source": "APPS.TERRITORIES", "target": "mb.territories"},
+]
+
+
+@needs_helm
+def test_the_charts_tables_arrive_in_the_job(read: Read, tmp_path: Path) -> None:
+    manifests = render({"tables": TABLES})
+    settings, tables = sorted(
+        manifests.all("ConfigMap"), key=lambda found: found["metadata"]["name"]
+    )
+    volumes = {volume["name"]: volume for volume in manifests.pod["spec"]["volumes"]}
+    mounts = {mount["name"]: mount for mount in manifests.container["volumeMounts"]}
+    file = read(settings["data"])["tables_file"]
+    for name, text in tables["data"].items():
+        (tmp_path / name).write_text(text)
+
+    assert volumes["tables"]["configMap"]["name"] == tables["metadata"]["name"]
+    assert str(file.parent) == mounts["tables"]["mountPath"]
+    found = tables_file.read(tmp_path / file.name)
+    assert found == tables_file.definitions(yaml.safe_dump({"tables": TABLES}), file="")
+    assert [str(definition.target) for definition in found] == [
+        "mb.sales_target", "mb.orders", "mb.territories",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("key", ["source", "target"])
+@pytest.mark.parametrize("name", TABLE_NAMES)
+def test_a_file_takes_the_names_that_the_settings_take(
+    monkeypatch: pytest.MonkeyPatch, key: str, name: str
+) -> None:
+    entry = {"source": "a.b", "target": "c.d", key: name}
+    accepted = True
+    try:
+        tables_file.definitions(yaml.safe_dump({"tables": [entry]}), file="")
+    except ConfigurationError:
+        accepted = False
+
+    assert is_accepted(monkeypatch, f"ETL_{key.upper()}_TABLE", name) == accepted
+
+
 def test_the_version_is_the_projects() -> None:
     project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
     chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
     assert chart["appVersion"] == project["version"]
     assert chart["name"] == project["name"]
-
-
-TABLE_NAMES = [
-    "mb.sales_target", "APPS.T#", "_a._b", "a$1.b$1", f"{'s' * 55}.{'t' * 55}", f"s.{'t' * 56}",
-    f"{'s' * 56}.t", "t", "a.b.c", "1a.b", "a.1b", "a.b-c", 'a."b"', "a.b ", "a .b", "a.", ".b",
-    "ä.b", "a.b;",
-]  # fmt: skip
 
 
 @pytest.mark.parametrize("variable", ["ETL_SOURCE_TABLE", "ETL_TARGET_TABLE"])
@@ -111,12 +186,15 @@ def test_the_chart_takes_the_names_that_the_job_takes(
 ) -> None:
     schema = json.loads((CHART / "values.schema.json").read_text())
     pattern = schema["properties"]["settings"]["properties"][variable]["pattern"]
+
+    assert bool(re.search(pattern, name)) == is_accepted(monkeypatch, variable, name)
+
+
+def is_accepted(monkeypatch: pytest.MonkeyPatch, variable: str, name: str) -> bool:
+    """Whether the job takes this value of this variable."""
     monkeypatch.setenv(variable, name)
     try:
         Settings.read()
     except ConfigurationError:
-        accepted = False
-    else:
-        accepted = True
-
-    assert bool(re.search(pattern, name)) == accepted
+        return False
+    return True

@@ -43,3 +43,8 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- define "etl-sales-target.text" -}}
 {{- if kindIs "float64" . }}{{ int64 . }}{{ else }}{{ . }}{{ end }}
 {{- end }}
+
+{{/* Where the pod has the table definitions. */}}
+{{- define "etl-sales-target.tablesFolder" -}}
+/etc/etl-sales-target/tables
+{{- end }}

@@ -12,9 +12,15 @@ metadata:
     {{- with .Values.podLabels }}
     {{- toYaml . | nindent 4 }}
     {{- end }}
-  {{- with .Values.podAnnotations }}
+  {{- if or .Values.podAnnotations .Values.tables }}
   annotations:
+    {{- with .Values.podAnnotations }}
     {{- toYaml . | nindent 4 }}
+    {{- end }}
+    {{- with .Values.tables }}
+    # Says which definitions a pod had.
+    checksum/tables: {{ toJson . | sha256sum }}
+    {{- end }}
   {{- end }}
 spec:
   restartPolicy: Never
@@ -75,6 +81,11 @@ spec:
         - name: connections
           mountPath: {{ .Values.settings.ETL_CONNECTIONS_DIR }}
           readOnly: true
+        {{- if .Values.tables }}
+        - name: tables
+          mountPath: {{ include "etl-sales-target.tablesFolder" . }}
+          readOnly: true
+        {{- end }}
         - name: tmp
           mountPath: /tmp
         {{- with .Values.extraVolumeMounts }}
@@ -96,6 +107,11 @@ spec:
             path: ETL_PUSHGATEWAY_PASSWORD
           - key: OPENLINEAGE_API_KEY
             path: OPENLINEAGE_API_KEY
+    {{- if .Values.tables }}
+    - name: tables
+      configMap:
+        name: {{ include "etl-sales-target.fullname" . }}-tables
+    {{- end }}
     - name: tmp
       emptyDir:
         sizeLimit: {{ .Values.tmpSizeLimit }}

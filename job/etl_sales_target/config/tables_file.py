@@ -72,7 +72,7 @@ def _text(path: Path) -> str:
     if len(content) > _MOST_BYTES:
         raise ConfigurationError(f"{path} has more than 1 MiB.", remedy=remedy)
     try:
-        return content.decode("utf-8-sig")
+        return content.decode()
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
         raise ConfigurationError(f"{path}, line {line}: it is not UTF-8.", remedy=remedy) from None

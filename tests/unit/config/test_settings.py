@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from etl_sales_target.config.settings import Settings
+from etl_sales_target.core.definitions import sales_target
 from etl_sales_target.core.errors import ConfigurationError
 from etl_sales_target.core.names import TableName
 
@@ -51,6 +52,7 @@ def test_the_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
     found = read(monkeypatch)
 
     assert found["connections_dir"] == Path("/etc/etl-sales-target/connections")
+    assert found["tables_file"] is None
     assert found["source_table"] == TableName("apps", "khs_customers_trx_targets")
     assert found["target_table"] == TableName("mb", "sales_target")
     assert found["batch_rows"] == 10_000
@@ -68,6 +70,8 @@ def test_the_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
     ("field", "text", "value"),
     [
         ("connections_dir", "/c", Path("/c")),
+        ("tables_file", "/t.yaml", Path("/t.yaml")),
+        ("tables_file", "", None),
         ("oracle_client_dir", "/o", Path("/o")),
         ("source_table", "Apps.Some_View$1", TableName("apps", "some_view$1")),
         ("target_table", "MB.T", TableName("mb", "t")),
@@ -119,6 +123,27 @@ def test_a_table_is_a_schema_and_a_name(
     monkeypatch: pytest.MonkeyPatch, field: str, text: str
 ) -> None:
     assert "is not SCHEMA.TABLE" in refused(monkeypatch, field, text)
+
+
+@pytest.mark.parametrize("variable", ["ETL_SOURCE_TABLE", "ETL_TARGET_TABLE"])
+def test_a_file_of_tables_leaves_no_table_to_name(
+    monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    monkeypatch.setenv(variable, "a.b")
+
+    said = f"It names the tables, so {variable} must not be set."
+    assert said in refused(monkeypatch, "tables_file", "/t.yaml")
+    assert read(monkeypatch, tables_file="")["tables_file"] is None
+
+
+def test_the_built_in_definition_has_the_names_that_are_set(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("ETL_SOURCE_TABLE", "A.B")
+    monkeypatch.setenv("ETL_TARGET_TABLE", "c.d")
+
+    definition = sales_target(TableName("a", "b"), TableName("c", "d"))
+    assert Settings.read().definition == definition
 
 
 @pytest.mark.parametrize(

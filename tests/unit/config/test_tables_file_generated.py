@@ -22,10 +22,11 @@ def read(text: str) -> list[TableDefinition] | ConfigurationError:
     """What the job makes of this text."""
     try:
         return tables_file.definitions(text, file="t.yaml")
-    except ConfigurationError as error:
-        assert re.fullmatch(r"t\.yaml, line \d+(, table .+)?: [^\n]+\.", error.message)
-        assert error.remedy
-        return error
+    except ConfigurationError as e:
+        error = e
+    assert re.fullmatch(r"t\.yaml, line \d+(, table .+)?: [^\n]+\.", error.message)
+    assert error.remedy
+    return error
 
 
 # Pieces that together are now and then a file, and more often nearly one.
