@@ -72,8 +72,8 @@ HEALTHY = {
     **outcome("succeeded"),
 }
 
-# What differs from HEALTHY (None: the series is not there) for one of the tables, at which hour, and
-# what then fires for that table. The other tables are healthy.
+# What differs from HEALTHY (None: the series is not there) for one of the tables, at which hour,
+# and what then fires for that table. The other tables are healthy.
 CASES = {
     "all is well": ({}, 14 * DAY, []),
     "well, just before the next run": ({}, 14 * DAY - 0.1, []),
@@ -253,8 +253,10 @@ SAID = {
         outcome("reconciliation_failed"),
         1,
         "mb.sales_target and its source would not have been equal.",
-        "The reconciliation found a difference before the commit, so nothing was loaded. "
-        "A retry will not help.",
+        (
+            "The reconciliation found a difference before the commit, so nothing was loaded. "
+            "A retry will not help."
+        ),
     ),
     "EtlSalesTargetGuardRefused": (
         outcome("guard_refused"),
