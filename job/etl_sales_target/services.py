@@ -176,6 +176,7 @@ def pushgateway(settings: Settings) -> "Pushgateway | None":
         user=settings.pushgateway_user,
         password=_secret(PUSHGATEWAY_PASSWORD, settings),
         ca_file=settings.pushgateway_ca_file,
+        namespace=settings.kubernetes_namespace,
     )
 
 

@@ -7,7 +7,6 @@ from the answers to its own queries.
 """
 
 import argparse
-import json
 import os
 import subprocess
 import sys
@@ -21,11 +20,9 @@ import psycopg
 
 from demo.databases import Databases, databases
 from demo.embedded_postgres import unwind_on_sigterm
-from support import cgroups
-from support.chart import CHART
+from support import cgroups, dashboard
 from support.monitoring import Prometheus, Pushgateway
 
-DASHBOARD = CHART / "dashboards" / "etl-sales-target.json"
 ROWS = 120_000
 CHARTS_LIMIT = 256 << 20
 SOURCE = "apps.khs_customers_trx_targets"
@@ -93,17 +90,18 @@ def _make_runs(both: Databases, gateway: Pushgateway, cgroup: Path) -> None:
 
 
 def _picture(prometheus: Prometheus, start: float, end: float) -> str:
-    dashboard = json.loads(DASHBOARD.read_text(encoding="utf-8"))
-    bottom = max(panel["gridPos"]["y"] + panel["gridPos"]["h"] for panel in dashboard["panels"])
+    text = dashboard.FILE.read_text(encoding="utf-8")
+    shown = dashboard.with_choices(text, target_table="mb.sales_target")
+    bottom = max(panel["gridPos"]["y"] + panel["gridPos"]["h"] for panel in shown["panels"])
     width, height = 24 * _COLUMN + _GAP, bottom * _ROW + _TOP
     fonts = "Helvetica, Arial, sans-serif"
     box = f"0 0 {width} {height}"
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{box}" font-family="{fonts}">',
         f'<rect width="{width}" height="{height}" fill="#f4f5f7"/>',
-        _words(14, 28, dashboard["title"], size=18, weight="bold"),
+        _words(14, 28, shown["title"], size=18, weight="bold"),
     ]
-    for panel in dashboard["panels"]:
+    for panel in shown["panels"]:
         lines += _panel(panel, prometheus, start, end)
     return "\n".join([*lines, "</svg>\n"])
 
@@ -158,8 +156,9 @@ def _numbers(
     for number, (name, value) in enumerate(now):
         middle = x + width * (number + 0.5) / len(now)
         text = name if names else _formatted(value, unit)
-        colour = _BAD if name not in ("", "succeeded", "source", "target") else _GOOD
-        yield _words(middle, y + 72, text, size=22, colour=colour, anchor="middle", weight="bold")
+        colour = _BAD if names and not name.endswith("succeeded") else _GOOD
+        size = 15 if names else 22
+        yield _words(middle, y + 72, text, size=size, colour=colour, anchor="middle", weight="bold")
         if name and not names:
             yield _words(middle, y + 94, name, size=11, anchor="middle")
 

@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +19,24 @@ pytestmark = needs_helm
 DAY = 24
 HOURS = 15 * DAY
 
+TABLE = "mb.sales_target"
+OTHER_TABLE = "mb.orders"
+
+
+def of_table(series: str, table: str = TABLE, namespace: str = "etl") -> str:
+    """The series, `NAME` or `NAME{LABELS}`, as the table's group on the gateway has it."""
+    name, _, labels = series.rstrip("}").partition("{")
+    group = f'job="etl_sales_target", namespace="{namespace}", target_table="{table}"'
+    return f"{name}{{{', '.join(filter(None, [labels, group]))}}}"
+
+
 COMPLETED = "etl_sales_target_last_completion_timestamp_seconds"
 SUCCEEDED = "etl_sales_target_last_success_timestamp_seconds"
 DURATION = "etl_sales_target_last_run_duration_seconds"
 INFO = 'etl_sales_target_last_run_info{mode="run", version="1.0.0"}'
 FULL_INFO = 'etl_sales_target_last_run_info{mode="full", version="1.0.0"}'
-PUSHED = 'push_time_seconds{job="etl_sales_target"}'
-REFUSED = 'push_failure_time_seconds{job="etl_sales_target"}'
+PUSHED = "push_time_seconds"
+REFUSED = "push_failure_time_seconds"
 
 
 # Prometheus takes a sample for gone after five minutes.
@@ -60,7 +72,8 @@ HEALTHY = {
     **outcome("succeeded"),
 }
 
-# What differs from HEALTHY (None: the series is not there), at which hour, and what fires then.
+# What differs from HEALTHY (None: the series is not there) for one of the tables, at which hour,
+# and what then fires for that table. The other tables are healthy.
 CASES = {
     "all is well": ({}, 14 * DAY, []),
     "well, just before the next run": ({}, 14 * DAY - 0.1, []),
@@ -111,14 +124,15 @@ CASES = {
         ["EtlSalesTargetPushFailing"],
     ),
     "a push refused, a later one not": ({REFUSED: f"{steady(0, 1)} {steady(3600)}"}, 2 * DAY, []),
-    "the gateway is gone since yesterday": (
-        {name: steady(0, 1) for name in HEALTHY},
+    "gone from the gateway since yesterday": (
+        dict.fromkeys(HEALTHY, steady(0, 1)),
         28,
-        ["EtlSalesTargetPushFailing"],
+        ["EtlSalesTargetNoSuccess"],
     ),
-    "the gateway is gone for an hour": (
-        {name: steady(0, 1) for name in HEALTHY},
-        2,
+    "gone from the gateway for an hour": (dict.fromkeys(HEALTHY, steady(0, 1)), 2, []),
+    "gone from the gateway for more than a week": (
+        dict.fromkeys(HEALTHY, steady(0, 1)),
+        8 * DAY,
         [],
     ),
 }
@@ -145,51 +159,154 @@ def promtool(
     )  # fmt: skip
 
 
-@needs_promtool
-@pytest.mark.parametrize(("differs", "hour", "firing"), CASES.values(), ids=CASES)
-def test_alerts(
-    tmp_path: Path, rules: dict[str, Any], differs: dict[str, Any], hour: float, firing: list[str]
-) -> None:
-    series = {name: values for name, values in (HEALTHY | differs).items() if values}
-    done = promtool(
-        tmp_path,
+def series_of(
+    values: Mapping[str, str | None], table: str = TABLE, namespace: str = "etl"
+) -> list[dict[str, str]]:
+    """A table's metrics for promtool."""
+    return [
+        {"series": of_table(name, table, namespace), "values": each}
+        for name, each in values.items()
+        if each
+    ]
+
+
+# Another table of the same release, and the same table of another.
+OTHERS = [*series_of(HEALTHY, OTHER_TABLE), *series_of(HEALTHY, TABLE, "etl-test")]
+
+
+def firing(
+    folder: Path,
+    rules: dict[str, Any],
+    series: list[dict[str, str]],
+    hour: float,
+    expected: list[str],
+) -> subprocess.CompletedProcess[str]:
+    """The verdict on whether just these alerts fire at that hour; each is said with its labels."""
+    return promtool(
+        folder,
         rules,
         {
             "interval": "5m",
-            "input_series": [{"series": name, "values": each} for name, each in series.items()],
+            "input_series": series,
             "promql_expr_test": [
                 {
-                    "expr": 'count by (alertname) (ALERTS{alertstate="firing"})',
+                    "expr": "count by (alertname, namespace, target_table)"
+                    ' (ALERTS{alertstate="firing"})',
                     "eval_time": f"{round(hour * 60)}m",
-                    "exp_samples": [
-                        {"labels": f'{{alertname="{name}"}}', "value": 1} for name in firing
-                    ],
+                    "exp_samples": [{"labels": labels, "value": 1} for labels in expected],
                 }
             ],
         },
+    )
+
+
+@needs_promtool
+@pytest.mark.parametrize(("differs", "hour", "alerts"), CASES.values(), ids=CASES)
+def test_alerts_of_one_table_among_others(
+    tmp_path: Path, rules: dict[str, Any], differs: dict[str, Any], hour: float, alerts: list[str]
+) -> None:
+    group = f'namespace="etl", target_table="{TABLE}"'
+    done = firing(
+        tmp_path,
+        rules,
+        [*series_of(HEALTHY | differs), *OTHERS],
+        hour,
+        [f'{{alertname="{alert}", {group}}}' for alert in alerts],
     )
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 @needs_promtool
-def test_what_an_alert_says(tmp_path: Path, rules: dict[str, Any]) -> None:
+@pytest.mark.parametrize(("hour", "alerts"), [(2, []), (28, ["EtlSalesTargetPushFailing"])])
+def test_a_gateway_that_is_gone_after_an_hour(
+    tmp_path: Path, rules: dict[str, Any], hour: int, alerts: list[str]
+) -> None:
+    gone = dict.fromkeys(HEALTHY, steady(0, 1))
+    done = firing(
+        tmp_path,
+        rules,
+        [*series_of(gone), *series_of(gone, OTHER_TABLE)],
+        hour,
+        [f'{{alertname="{alert}"}}' for alert in alerts],
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+SLOW = f"{steady(300, 12 * DAY)} {steady(1000, 2 * DAY)}"
+NOT_PUSHED = "Either no run has ended, or its push failed. The other alerts see old values or none."
+
+# What differs from HEALTHY, at which hour, and what the alert then says.
+SAID = {
+    "EtlSalesTargetNoSuccess": (
+        {SUCCEEDED: steady(0)},
+        27,
+        "mb.sales_target is out of date.",
+        "Its last successful load ended 1d 3h 0m 0s ago.",
+    ),
+    "EtlSalesTargetLastRunFailed": (
+        outcome("temporary"),
+        1,
+        "mb.sales_target was not loaded: the last run failed.",
+        "The reason: temporary. The target still holds what the last successful run left.",
+    ),
+    "EtlSalesTargetReconciliationFailed": (
+        outcome("reconciliation_failed"),
+        1,
+        "mb.sales_target and its source would not have been equal.",
+        (
+            "The reconciliation found a difference before the commit, so nothing was loaded. "
+            "A retry will not help."
+        ),
+    ),
+    "EtlSalesTargetGuardRefused": (
+        outcome("guard_refused"),
+        1,
+        "The source of mb.sales_target is empty, or lost most of its rows.",
+        "The guard refused to load it. A retry will not help.",
+    ),
+    "EtlSalesTargetSlow": (
+        {DURATION: SLOW},
+        13 * DAY,
+        "The last run took far longer than usual to load mb.sales_target.",
+        "It took 16m 40s, more than 3 times the usual duration.",
+    ),
+    "EtlSalesTargetPushFailing": (
+        {PUSHED: steady(0)},
+        27,
+        "The metrics of the last run of mb.sales_target are not on the Pushgateway.",
+        NOT_PUSHED,
+    ),
+}
+
+
+@needs_promtool
+@pytest.mark.parametrize("alert", SAID)
+def test_what_an_alert_says(tmp_path: Path, rules: dict[str, Any], alert: str) -> None:
+    differs, hour, summary, description = SAID[alert]
+    [rule] = [each for each in rules["groups"][0]["rules"] if each["alert"] == alert]
+    reason = {"outcome": "temporary"} if alert == "EtlSalesTargetLastRunFailed" else {}
     done = promtool(
         tmp_path,
         rules,
         {
             "interval": "5m",
-            "input_series": [{"series": SUCCEEDED, "values": steady(0)}],
+            "input_series": series_of(HEALTHY | differs),
             "alert_rule_test": [
                 {
-                    "eval_time": "27h",
-                    "alertname": "EtlSalesTargetNoSuccess",
+                    "eval_time": f"{hour}h",
+                    "alertname": alert,
                     "exp_alerts": [
                         {
-                            "exp_labels": {"severity": "critical"},
+                            "exp_labels": {
+                                **rule["labels"],
+                                "namespace": "etl",
+                                "target_table": TABLE,
+                                **reason,
+                            },
                             "exp_annotations": {
-                                "summary": "The sales target is out of date.",
-                                "description": "The last successful run ended 1d 3h 0m 0s ago.",
-                                "runbook_url": "docs/runbook.md#etlsalestargetnosuccess",
+                                "summary": summary,
+                                "description": description,
+                                "runbook_url": f"docs/runbook.md#{alert.lower()}",
                             },
                         }
                     ],

@@ -69,10 +69,21 @@ def test_the_folder_of_the_connections_may_be_another() -> None:
     assert manifests.container["volumeMounts"][0]["mountPath"] == "/run/connections"
 
 
-def test_the_environment_comes_from_the_configmap_alone(manifests: Manifests) -> None:
-    assert "env" not in manifests.container
+def test_the_environment_is_the_configmap_and_the_pods_own_namespace(manifests: Manifests) -> None:
+    assert manifests.container["env"] == [
+        {
+            "name": "ETL_KUBERNETES_NAMESPACE",
+            "valueFrom": {"fieldRef": {"fieldPath": "metadata.namespace"}},
+        }
+    ]
     name = manifests.one("ConfigMap")["metadata"]["name"]
     assert manifests.container["envFrom"] == [{"configMapRef": {"name": name}}]
+
+
+def test_a_namespace_in_the_settings_takes_the_place_of_the_pods_own() -> None:
+    found = render({"settings": {"ETL_KUBERNETES_NAMESPACE": "warehouse"}})
+    assert "env" not in found.container
+    assert found.one("ConfigMap")["data"]["ETL_KUBERNETES_NAMESPACE"] == "warehouse"
 
 
 def test_tmp_is_the_only_place_to_write(manifests: Manifests) -> None:

@@ -48,6 +48,7 @@ OTHER = {
     "ETL_PUSHGATEWAY_USER": "pusher",
     "ETL_PUSHGATEWAY_CA_FILE": "/ca.pem",
     "ETL_PUSHGATEWAY_TIMEOUT_SECONDS": 1,
+    "ETL_KUBERNETES_NAMESPACE": "warehouse",
     "ETL_LOG_LEVEL": "DEBUG",
     "ETL_LOG_FORMAT": "text",
 }

@@ -9,7 +9,11 @@ from support.documents import DOCS
 pytestmark = needs_helm
 
 
-def test_it_queries_only_what_is_documented_and_with_its_own_variable() -> None:
+# They show all tables, whichever is chosen for the other panels.
+OF_EVERY_TABLE = {"Since the last success", "Last run"}
+
+
+def test_it_queries_only_what_is_documented_and_with_its_own_variables() -> None:
     dashboard = render({"dashboard": {"enabled": True}}).all("ConfigMap")[-1]["data"]
     documented = (DOCS / "metrics.md").read_text()
     panels = json.loads(dashboard["etl-sales-target.json"])["panels"]
@@ -21,3 +25,7 @@ def test_it_queries_only_what_is_documented_and_with_its_own_variable() -> None:
             assert target["datasource"]["uid"] == "${datasource}"
             for metric in re.findall(r"etl_sales_target_(\w+)", target["expr"]):
                 assert f"`{metric}`" in documented
+            for selector in re.findall(r"etl_sales_target_\w+(\{[^}]*\})?", target["expr"]):
+                assert 'namespace=~"$namespace"' in selector
+                chosen = 'target_table="$target_table"' in selector
+                assert chosen == (panel["title"] not in OF_EVERY_TABLE)

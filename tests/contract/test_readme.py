@@ -16,6 +16,7 @@ IN_WORDS: dict[str, tuple[str, Any]] = {
     "ETL_PUSHGATEWAY_URL": ("none: no push", None),
     "ETL_PUSHGATEWAY_USER": ("none", None),
     "ETL_PUSHGATEWAY_CA_FILE": ("the system's", None),
+    "ETL_KUBERNETES_NAMESPACE": ("none", None),
     "ETL_LOG_FORMAT": ("`text` on a terminal, else `json`", None),
 }
 

@@ -1,8 +1,8 @@
 """The dashboard's queries and the alerts, on a real Prometheus, after real runs."""
 
-import json
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from prometheus_client import CollectorRegistry, Summary, pushadd_to_gateway
@@ -11,6 +11,7 @@ from etl_sales_target.runtime import memory
 from oracle_standin import OracleStandin
 from support.chart import needs_helm, render
 from support.command import Job
+from support.dashboard import offered, with_choices
 from support.monitoring import Prometheus, Pushgateway, needs_monitoring
 from support.source_database import SourceDatabase
 from support.target_database import TargetDatabase
@@ -18,7 +19,7 @@ from support.target_database import TargetDatabase
 pytestmark = [needs_helm, needs_monitoring]
 
 # A run without a limit on its memory has none to tell.
-UNLIMITED = "etl_sales_target_last_run_memory_limit_bytes"
+UNLIMITED = "Memory: limit"
 
 REFUSE_ROWS = """
     CREATE FUNCTION mb.halve() RETURNS trigger LANGUAGE plpgsql AS
@@ -44,7 +45,7 @@ def test_every_query_of_the_dashboard_returns_data(
     pushing: Job, small_source: SourceDatabase, gateway: Pushgateway
 ) -> None:
     text = render({"dashboard": {"enabled": True}}).all("ConfigMap")[-1]["data"]
-    dashboard = json.loads(text["etl-sales-target.json"])
+    dashboard = with_choices(text["etl-sales-target.json"], target_table="mb.sales_target")
     queries = {
         f"{panel['title']}: {target['legendFormat']}": target["expr"]
         for panel in dashboard["panels"]
@@ -56,19 +57,29 @@ def test_every_query_of_the_dashboard_returns_data(
         small_source.execute("DELETE FROM {table} WHERE id > 3")
         assert pushing("run").exit_code == 65
         pushing("run", "--allow-shrink")
+        pushing("run", ETL_TARGET_TABLE="mb.other", ETL_KUBERNETES_NAMESPACE="etl")
         prometheus.wait_for_scrape()
 
         found = {name: prometheus.query(query) for name, query in queries.items()}
         changes = prometheus.query(dashboard["annotations"]["list"][0]["expr"])
+        namespaces, tables = (
+            offered(dashboard, variable, prometheus) for variable in ("namespace", "target_table")
+        )
 
     assert len(found) >= 14
-    empty = {queries[name] for name, samples in found.items() if not samples}
+    empty = {name for name, samples in found.items() if not samples}
     assert empty == ({UNLIMITED} if memory.limit_bytes() is None else set())
     assert changes
-    [(labels, _)] = found["Last run: {{outcome}}"]
-    assert labels["outcome"] == "succeeded"
-    [(_, age)] = found["Since the last success: "]
-    assert 0 < age < 60
+    assert (namespaces, tables) == (["etl"], ["mb.other", "mb.sales_target"])
+    both = {(None, "mb.sales_target"), ("etl", "mb.other")}
+    outcomes = found.pop("Last run: {{target_table}}: {{outcome}}")
+    assert {(each.get("namespace"), each["target_table"]) for each, _ in outcomes} == both
+    assert {labels["outcome"] for labels, _ in outcomes} == {"succeeded"}
+    ages = found.pop("Since the last success: {{target_table}}")
+    assert {(each.get("namespace"), each["target_table"]) for each, _ in ages} == both
+    assert all(0 < age < 60 for _, age in ages)
+    of_one_table = [labels for samples in found.values() for labels, _ in samples]
+    assert {labels.get("target_table") for labels in of_one_table} == {None, "mb.sales_target"}
     [(_, failures)] = found["Failed or killed in 7 days: "]
     assert failures > 0
     phases = {labels["phase"] for labels, _ in found["Duration by phase: {{phase}}"]}
@@ -125,6 +136,33 @@ def test_each_alert_fires_after_what_it_is_for(
         assert pushing("run").exit_code == 0
         wait_for("EtlSalesTargetSlow")
         assert "EtlSalesTargetGuardRefused" not in prometheus.firing()
+
+
+def test_a_table_that_is_left_out_while_another_is_loaded_is_out_of_date(
+    pushing: Job, small_source: SourceDatabase, gateway: Pushgateway, tmp_path: Path
+) -> None:
+    hours = 20 / 3600
+    rules = render({"prometheusRule": {"enabled": True, "noSuccessHours": hours}}).one(
+        "PrometheusRule"
+    )["spec"]
+    pushing = pushing.loading(
+        tmp_path / "tables.yaml",
+        {"source": small_source.table, "target": "mb.first"},
+        {"source": small_source.table, "target": "mb.second"},
+    )
+    with Prometheus(gateway, rules) as prometheus:
+        assert pushing("run").exit_code == 0
+        prometheus.wait_for_scrape()
+        assert prometheus.alerts("EtlSalesTargetNoSuccess") == []
+
+        deadline = time.monotonic() + 60
+        while not (alerts := prometheus.alerts("EtlSalesTargetNoSuccess")):
+            assert time.monotonic() < deadline
+            assert pushing("run", "--table", "mb.first").exit_code == 0
+
+    [alert] = alerts
+    assert alert["labels"]["target_table"] == "mb.second"
+    assert alert["annotations"]["summary"] == "mb.second is out of date."
 
 
 def test_a_refused_push_is_an_alert(

@@ -72,7 +72,7 @@ def test_start_and_complete(
     assert start["eventTime"] < complete["eventTime"]
     for event in server.events:
         assert event["job"]["namespace"] == "warehouse"
-        assert event["job"]["name"] == "etl-sales-target"
+        assert event["job"]["name"] == "etl-sales-target.mb.sales_target"
         [source] = event["inputs"]
         [loaded] = event["outputs"]
         assert source["namespace"].startswith("oracle://127.0.0.1:")
@@ -81,15 +81,18 @@ def test_start_and_complete(
         assert (loaded["namespace"], loaded["name"]) == (
             f"postgres://{host}", f"{database}.mb.sales_target",
         )  # fmt: skip
-        for dataset, column_type in ((source, "NUMBER"), (loaded, "NUMERIC")):
-            fields = dataset["facets"]["schema"]["fields"]
-            assert [field["name"] for field in fields] == list(COLUMNS)
-            assert {field["type"] for field in fields} == {column_type}
-        for column, lineage in loaded["facets"]["columnLineage"]["fields"].items():
-            [origin] = lineage["inputFields"]
-            assert (origin["namespace"], origin["name"], origin["field"]) == (
-                source["namespace"], source["name"], column,
-            )  # fmt: skip
+    # Before Oracle has been asked, no columns are known.
+    assert all(start[side][0].get("facets", {}) == {} for side in ("inputs", "outputs"))
+    [source], [loaded] = complete["inputs"], complete["outputs"]
+    for dataset, column_type in ((source, "NUMBER"), (loaded, "numeric")):
+        fields = dataset["facets"]["schema"]["fields"]
+        assert [field["name"] for field in fields] == list(COLUMNS)
+        assert {field["type"] for field in fields} == {column_type}
+    for column, lineage in loaded["facets"]["columnLineage"]["fields"].items():
+        [origin] = lineage["inputFields"]
+        assert (origin["namespace"], origin["name"], origin["field"]) == (
+            source["namespace"], source["name"], column,
+        )  # fmt: skip
     assert complete["inputs"][0]["inputFacets"]["inputStatistics"]["rowCount"] == 24
     statistics = complete["outputs"][0]["outputFacets"]["outputStatistics"]
     assert statistics["rowCount"] == 24
@@ -106,6 +109,31 @@ def test_fail(job: Job, small_source: SourceDatabase, server: LineageServer) -> 
     message = fail["run"]["facets"]["errorMessage"]["message"]
     assert message.startswith("not_found: ")
     assert "ORA-00942" in message
+
+
+def test_each_table_is_a_run_of_a_job_of_its_own(
+    job: Job, small_source: SourceDatabase, server: LineageServer, tmp_path: Path
+) -> None:
+    job = job.loading(
+        tmp_path / "tables.yaml",
+        {"source": "APPS.NOSUCH", "target": "mb.missing"},
+        {"source": small_source.table, "target": "mb.whole", "columns": ["id"]},
+    )
+    assert job("run", OPENLINEAGE_URL=server.url).exit_code == 69
+
+    said = [(event["eventType"], event["job"]["name"]) for event in server.events]
+    assert said == [
+        ("START", "etl-sales-target.mb.missing"),
+        ("FAIL", "etl-sales-target.mb.missing"),
+        ("START", "etl-sales-target.mb.whole"),
+        ("COMPLETE", "etl-sales-target.mb.whole"),
+    ]
+    runs = [event["run"]["runId"] for event in server.events]
+    assert runs[0] == runs[1] != runs[2] == runs[3]
+    complete = server.events[-1]
+    for dataset in (*complete["inputs"], *complete["outputs"]):
+        fields = dataset["facets"]["schema"]["fields"]
+        assert [field["name"] for field in fields] == ["id"]
 
 
 def test_the_task_in_airflow_is_the_parent(

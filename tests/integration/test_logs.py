@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 from unittest import mock
 
 import pytest
@@ -35,6 +36,33 @@ def test_the_key_points(job: Job, small_source: SourceDatabase) -> None:
     assert len({event["run_id"] for event in events}) == 1
     for event in events:
         assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z", event["timestamp"])
+
+
+def test_the_lines_of_several_tables_name_theirs(
+    job: Job, small_source: SourceDatabase, tmp_path: Path
+) -> None:
+    job = job.loading(
+        tmp_path / "tables.yaml",
+        {"source": "APPS.NOSUCH", "target": "mb.missing"},
+        {"source": small_source.table, "target": "mb.whole"},
+    )
+    result = job("run")
+
+    *of_tables, last = result.events
+    assert [event["event"] for event in of_tables if event["target_table"] == "mb.missing"][-1] == (
+        "table_failed"
+    )
+    loaded = [event["event"] for event in of_tables if event["target_table"] == "mb.whole"]
+    assert (loaded[0], loaded[-1]) == ("run_started", "run_finished")
+    assert last["event"] == "run_failed"
+    assert "target_table" not in last
+    failed = result.event("table_failed")
+    assert (failed["level"], failed["code"], failed["reason"]) == (
+        "error", "ORA-00942", "not_found",
+    )  # fmt: skip
+    assert failed["phase"] == "check"
+    assert failed["error"] in last["error"]
+    assert len({event["run_id"] for event in result.events}) == 1
 
 
 def test_debug_adds_statements_and_no_values(job: Job, source_with_amount: SourceDatabase) -> None:

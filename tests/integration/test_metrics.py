@@ -23,6 +23,7 @@ from support.monitoring import PROMTOOL, Prometheus, Pushgateway, needs_monitori
 from support.source_database import SourceDatabase
 
 METRICS = "etl_sales_target_"
+SALES_TARGET = {"job": "etl_sales_target", "target_table": "mb.sales_target"}
 METRICS_TABLE, REASONS_TABLE = (DOCS / "metrics.md").read_text().split("The reasons of a failure")
 
 
@@ -103,10 +104,66 @@ def test_a_run_a_failed_run_and_a_run_again(
     assert family(prometheus, "runs_total", "outcome") == {
         "succeeded": 2, "failed": 1, "abandoned": 0,
     }  # fmt: skip
-    assert gateway.groups() == [{"job": "etl_sales_target"}]
+    assert gateway.groups() == [SALES_TARGET]
     assert value("last_success_timestamp_seconds") <= prometheus.number(
         'push_time_seconds{job="etl_sales_target"}'
     )
+
+
+@needs_monitoring
+def test_each_table_of_a_run_has_a_group_of_its_own(
+    pushing: Job,
+    small_source: SourceDatabase,
+    prometheus: Prometheus,
+    gateway: Pushgateway,
+    tmp_path: Path,
+) -> None:
+    def of_each_table(name: str) -> dict[str, float]:
+        return family(prometheus, name, "target_table")
+
+    year_and_month = {"year": "target_year", "month": "target_month"}
+    pushing = pushing.loading(
+        tmp_path / "tables.yaml",
+        {"source": small_source.table, "target": "mb.by_month", "period": year_and_month},
+        {"source": "APPS.NOSUCH", "target": "mb.missing"},
+        {"source": small_source.table, "target": "mb.whole"},
+    )
+    assert pushing("run").exit_code == 69
+    small_source.execute("UPDATE {table} SET target_amount = 1 WHERE id = 1")
+    assert pushing("run", "--table", "mb.by_month").exit_code == 0
+    prometheus.wait_for_scrape()
+
+    tables = ["mb.by_month", "mb.missing", "mb.whole"]
+    job = {"job": "etl_sales_target"}
+    groups = sorted(gateway.groups(), key=lambda group: group["target_table"])
+    assert groups == [job | {"target_table": table} for table in tables]
+    assert of_each_table("last_run_exit_code") == dict(zip(tables, (0, 69, 0), strict=True))
+    assert of_each_table("target_rows") == {"mb.by_month": 24, "mb.whole": 24}
+    assert of_each_table('last_success_rows{operation="copied"}') == {
+        "mb.by_month": 2, "mb.whole": 24,
+    }  # fmt: skip
+    succeeded = of_each_table("last_success_timestamp_seconds")
+    assert succeeded["mb.by_month"] > succeeded["mb.whole"]
+
+
+@needs_monitoring
+def test_each_namespace_has_a_group_of_its_own(
+    pushing: Job, small_source: SourceDatabase, prometheus: Prometheus, gateway: Pushgateway
+) -> None:
+    assert pushing("run", ETL_KUBERNETES_NAMESPACE="etl").exit_code == 0
+    failed = pushing("run", ETL_KUBERNETES_NAMESPACE="test", ETL_SOURCE_TABLE="APPS.NOSUCH")
+    assert failed.exit_code == 69
+    assert pushing("run", ETL_KUBERNETES_NAMESPACE="").exit_code == 0
+    prometheus.wait_for_scrape()
+
+    groups = sorted(gateway.groups(), key=lambda group: group.get("namespace", ""))
+    assert groups == [
+        SALES_TARGET, {"namespace": "etl", **SALES_TARGET}, {"namespace": "test", **SALES_TARGET},
+    ]  # fmt: skip
+    codes = prometheus.query(METRICS + "last_run_exit_code")
+    assert {labels.get("namespace"): code for labels, code in codes} == {
+        None: 0, "etl": 0, "test": 69,
+    }  # fmt: skip
 
 
 @needs_monitoring
@@ -319,4 +376,4 @@ def test_a_gateway_that_comes_back_soon_gets_the_metrics(
     _, rest = process.communicate(timeout=60)
 
     assert '"metrics_pushed"' in rest
-    assert gateway.groups() == [{"job": "etl_sales_target"}]
+    assert gateway.groups() == [SALES_TARGET]

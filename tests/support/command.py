@@ -1,9 +1,12 @@
 """The job as its users run it: a process, its environment, its exit code, its log."""
 
+import json
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
 
 from support.processes import Process
 from support.result import Result
@@ -25,6 +28,13 @@ class Job:
     def through(self, *command: str) -> "Job":
         """The same job, run by a command that then becomes it; with none, in a new Python."""
         return replace(self, prefix=command, is_cold=True)
+
+    def loading(self, file: Path, *definitions: Mapping[str, Any]) -> "Job":
+        """The same job with these table definitions, written to the file: JSON is YAML."""
+        file.write_text(json.dumps({"tables": definitions}), encoding="utf-8")
+        own_names = {"ETL_SOURCE_TABLE", "ETL_TARGET_TABLE"}
+        environ = {name: each for name, each in self.environ.items() if name not in own_names}
+        return replace(self, environ=environ | {"ETL_TABLES_FILE": str(file)})
 
     def __call__(self, *arguments: str, **environ: str) -> Result:
         if not self.is_cold:

@@ -195,7 +195,15 @@ class Prometheus(_Server):
         """The samples' values by this label."""
         return {labels[label]: value for labels, value in self.query(expression)}
 
+    def alerts(self, name: str | None = None) -> list[dict[str, Any]]:
+        """What fires now, of this alert where one is named: labels and annotations."""
+        alerts = json.loads(self.get("/api/v1/alerts"))["data"]["alerts"]
+        return [
+            alert
+            for alert in alerts
+            if alert["state"] == "firing" and name in (None, alert["labels"]["alertname"])
+        ]
+
     def firing(self) -> set[str]:
         """The names of the alerts that fire now."""
-        alerts = json.loads(self.get("/api/v1/alerts"))["data"]["alerts"]
-        return {alert["labels"]["alertname"] for alert in alerts if alert["state"] == "firing"}
+        return {alert["labels"]["alertname"] for alert in self.alerts()}

@@ -67,6 +67,13 @@ spec:
       envFrom:
         - configMapRef:
             name: {{ include "etl-sales-target.fullname" . }}
+      {{- if not .Values.settings.ETL_KUBERNETES_NAMESPACE }}
+      env:
+        - name: ETL_KUBERNETES_NAMESPACE
+          valueFrom:
+            fieldRef:
+              fieldPath: metadata.namespace
+      {{- end }}
       {{- with .Values.resources }}
       resources:
         {{- toYaml . | nindent 8 }}

@@ -28,6 +28,7 @@ OPENLINEAGE_API_KEY = "OPENLINEAGE_API_KEY"
 _TABLE_NAMES = ("ETL_SOURCE_TABLE", "ETL_TARGET_TABLE")
 # What HTTP sends as it is; DNS takes no longer names.
 _PATH = re.compile(r"[!-~]*")
+_NAMESPACE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _HOST = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,252}")
 
 
@@ -77,6 +78,7 @@ class Settings:
     pushgateway_user: str | None
     pushgateway_ca_file: Path | None
     pushgateway_timeout_seconds: int
+    kubernetes_namespace: str | None
     log_level: str
     log_format: str | None
 
@@ -128,6 +130,10 @@ class Settings:
                 pushgateway_user=env.utf8("PUSHGATEWAY_USER", "") or None,
                 pushgateway_ca_file=_path(env.str("PUSHGATEWAY_CA_FILE", "")),
                 pushgateway_timeout_seconds=env.int("PUSHGATEWAY_TIMEOUT_SECONDS", 10, **seconds),
+                kubernetes_namespace=env.str(
+                    "KUBERNETES_NAMESPACE", "", validate=_kubernetes_namespace
+                )
+                or None,
                 log_level=env.str(
                     "LOG_LEVEL",
                     "INFO",
@@ -173,6 +179,11 @@ def _utf8(text: str) -> str:
 
 def _path(text: str) -> Path | None:
     return Path(text) if text else None
+
+
+def _kubernetes_namespace(name: str) -> None:
+    if name and not _NAMESPACE.fullmatch(name):
+        raise ValidationError("It is not the name of a Kubernetes namespace.")
 
 
 def _names_all_tables(tables_file: str) -> None:

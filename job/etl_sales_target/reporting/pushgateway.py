@@ -24,9 +24,9 @@ from etl_sales_target.reporting.metrics import ReportCollector
 from etl_sales_target.runtime import deadline, logs
 from etl_sales_target.runtime.deadline import DeadlineError
 
-# The group on the gateway, one for each target. No label of the pod: each run replaces what the
-# last one left.
-GROUP = "etl_sales_target"
+# One name for all groups: what tells them apart is the namespace and the target. No label of the
+# pod: each run replaces what the last one left.
+JOB = "etl_sales_target"
 
 _PAUSE_SECONDS = 1
 _SHOWN_CHARACTERS = 200
@@ -37,7 +37,8 @@ _REMEDY = "See ETL_PUSHGATEWAY_URL and the network's rules."
 class Pushgateway:
     """Where it is and how to log in. Its calls raise JobErrors, which name the gateway.
 
-    A call takes at most `timeout_seconds`, with all that is retried.
+    A call takes at most `timeout_seconds`, with all that is retried. `namespace` is the one of
+    Kubernetes in which the job runs; None outside of it.
     """
 
     url: str
@@ -45,9 +46,10 @@ class Pushgateway:
     user: str | None = None
     password: str | None = field(default=None, repr=False)
     ca_file: Path | None = None
+    namespace: str | None = None
 
     def push(self, report: Report) -> None:
-        """Replaces the report's families in the group; retries what is temporary."""
+        """Replaces the report's families in its table's group; retries what is temporary."""
         self._in_time(lambda: self._push(report))
 
     def _push(self, report: Report) -> None:
@@ -61,9 +63,14 @@ class Pushgateway:
         ):
             with attempt:
                 pushadd_to_gateway(
-                    self.url, job=GROUP, grouping_key={"target_table": report.target},
+                    self.url, job=JOB, grouping_key=self._grouping_key(report),
                     registry=registry, timeout=self.timeout_seconds, handler=self._handler,
                 )  # fmt: skip
+
+    def _grouping_key(self, report: Report) -> dict[str, str]:
+        """What tells the group of this report's table from others of the job."""
+        namespace = {"namespace": self.namespace} if self.namespace else {}
+        return {**namespace, "target_table": report.target}
 
     def check(self) -> str:
         """A line of `check`: it is ready, and lets this user in."""

@@ -82,6 +82,8 @@ def test_the_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
         ("pushgateway_url", "", None),
         ("pushgateway_user", "pusher", "pusher"),
         ("pushgateway_ca_file", "/ca.pem", Path("/ca.pem")),
+        ("kubernetes_namespace", "etl-1", "etl-1"),
+        ("kubernetes_namespace", "", None),
     ],
 )
 def test_a_variable_sets_its_field(
@@ -115,6 +117,13 @@ def test_choices(monkeypatch: pytest.MonkeyPatch, field: str) -> None:
     message = refused(monkeypatch, field, "other")
 
     assert ", ".join(CHOICES[field]) in message
+
+
+@pytest.mark.parametrize("text", ["Etl", "etl_1", "-etl", "etl-", "a.b", "a/b", "e" * 64])
+def test_a_namespace_is_as_kubernetes_names_it(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    assert "not the name of a Kubernetes namespace" in refused(
+        monkeypatch, "kubernetes_namespace", text
+    )
 
 
 @pytest.mark.parametrize("field", ["source_table", "target_table"])
