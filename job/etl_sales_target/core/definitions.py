@@ -94,6 +94,15 @@ class TableLayout:
                     remedy=f"Leave it out, with {without(self, name)} in ETL_TABLES_FILE.",
                     column=name,
                 )
+        for name in definition.load_columns:
+            if name in self.names:
+                raise ConfigurationError(
+                    f"Column {name} of {definition.source} is one of the load columns of "
+                    f"{definition.target}, which the job does not fill.",
+                    remedy="Take it out of `load_columns`, or leave it out with "
+                    f"{without(self, name)} in ETL_TABLES_FILE.",
+                    column=name,
+                )
         self._require("key", definition.key)
         if definition.period:
             self._require("period", definition.period.columns)

@@ -37,7 +37,7 @@ MISSING = FailureClass(
     NotFoundError, "Check the name in the setting, and that this user may see the object."
 )
 TYPE = FailureClass(
-    NotFoundError, "The columns must be NUMBER in Oracle and NUMERIC in PostgreSQL."
+    NotFoundError, "`etl-sales-target tables` shows both sides' types: make them fit."
 )
 BUSY = FailureClass(TemporaryError, "The database is busy; try again.")
 TLS = FailureClass(

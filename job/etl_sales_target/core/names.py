@@ -59,7 +59,9 @@ def column_name_fault(name: str) -> str | None:
     The answer continues a sentence that begins with the column's name.
     """
     if not _COLUMN.fullmatch(name):
-        return "is not a name in letters, digits, '_', '$' and '#'"
+        return (
+            "does not begin with a letter or '_' and go on with letters, digits, '_', '$' and '#'"
+        )
     if len(name) > COLUMN_NAME_BYTES:
         return f"has more than {COLUMN_NAME_BYTES} bytes, the most that PostgreSQL keeps of a name"
     if name in _SYSTEM_COLUMNS:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -21,6 +22,6 @@ def tables(
     """No table yet. Its parameter is the generation of the server, by default 19c."""
     if ORACLE_TEST_CONN:
         pytest.skip("makes tables where only the stand-in lets it")
-    protocol = getattr(request, "param", "19c")
+    protocol: Literal["19c", "23ai"] = getattr(request, "param", "19c")
     with OracleStandin(standin_database_url, protocol=protocol) as standin:
         yield AnyTables(standin, target, tmp_path / "tables.yaml")
