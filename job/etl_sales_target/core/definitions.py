@@ -84,7 +84,7 @@ class TableLayout:
     comment: str | None = None
 
     def __post_init__(self) -> None:
-        """Refuses a key or period that is not among the columns, or of another type."""
+        """Refuses a key or period that is not among the columns, or a load column that is."""
         definition = self.definition
         for name in self.names:
             fault = column_name_fault(name)
@@ -94,15 +94,7 @@ class TableLayout:
                     remedy=f"Leave it out, with {without(self, name)} in ETL_TABLES_FILE.",
                     column=name,
                 )
-        for name in definition.load_columns:
-            if name in self.names:
-                raise ConfigurationError(
-                    f"Column {name} of {definition.source} is one of the load columns of "
-                    f"{definition.target}, which the job does not fill.",
-                    remedy="Take it out of `load_columns`, or leave it out with "
-                    f"{without(self, name)} in ETL_TABLES_FILE.",
-                    column=name,
-                )
+        self._refuse_load_columns()
         self._require("key", definition.key)
         if definition.period:
             self._require("period", definition.period.columns)
@@ -117,6 +109,16 @@ class TableLayout:
     def position(self, name: str) -> int:
         """Where the column of this name stands."""
         return self.names.index(name)
+
+    def _refuse_load_columns(self) -> None:
+        for name in self.definition.load_columns:
+            if name in self.names:
+                raise ConfigurationError(
+                    f"Column {name} of the load columns of {self.definition.target} is in "
+                    f"{self.definition.source} too.",
+                    remedy=f"Take it out of `load_columns`, or set {without(self, name)}.",
+                    column=name,
+                )
 
     def _require(self, what: str, names: Iterable[str]) -> None:
         for name in names:

@@ -37,7 +37,7 @@ MISSING = FailureClass(
     NotFoundError, "Check the name in the setting, and that this user may see the object."
 )
 TYPE = FailureClass(
-    NotFoundError, "`etl-sales-target tables` shows both sides' types: make them fit."
+    NotFoundError, "Make both sides' types fit: `etl-sales-target tables` shows them."
 )
 BUSY = FailureClass(TemporaryError, "The database is busy; try again.")
 TLS = FailureClass(
