@@ -87,7 +87,7 @@ class TableLayout:
     comment: str | None = None
 
     def __post_init__(self) -> None:
-        """Refuses a key or period that is not among the columns, or of another type."""
+        """Refuses a key or period that is not among the columns, or a load column that is."""
         definition = self.definition
         if len(self.columns) > _MOST_COLUMNS:
             raise ConfigurationError(
@@ -103,15 +103,7 @@ class TableLayout:
                     remedy=f"Leave it out, with {without(self, name)} in ETL_TABLES_FILE.",
                     column=name,
                 )
-        for name in definition.load_columns:
-            if name in self.names:
-                raise ConfigurationError(
-                    f"Column {name} of the load_columns of {definition.target} is a column of "
-                    f"{definition.source}, which is loaded.",
-                    remedy=f"Take it out of `load_columns`, or leave it out of the load with "
-                    f"{without(self, name)}.",
-                    column=name,
-                )
+        self._refuse_load_columns()
         self._require("key", definition.key)
         if definition.period:
             self._require("period", definition.period.columns)
@@ -126,6 +118,16 @@ class TableLayout:
     def position(self, name: str) -> int:
         """Where the column of this name stands."""
         return self.names.index(name)
+
+    def _refuse_load_columns(self) -> None:
+        for name in self.definition.load_columns:
+            if name in self.names:
+                raise ConfigurationError(
+                    f"Column {name} of the load columns of {self.definition.target} is in "
+                    f"{self.definition.source} too.",
+                    remedy=f"Take it out of `load_columns`, or set {without(self, name)}.",
+                    column=name,
+                )
 
     def _require(self, what: str, names: Iterable[str]) -> None:
         for name in names:

@@ -38,7 +38,7 @@ MISSING = FailureClass(
     "Check the name in the settings or in ETL_TABLES_FILE, and that this user may see the object.",
 )
 TYPE = FailureClass(
-    NotFoundError, "A column has another type than it had: `etl-sales-target tables` shows them."
+    NotFoundError, "Make both sides' types fit: `etl-sales-target tables` shows them."
 )
 BUSY = FailureClass(TemporaryError, "The database is busy; try again.")
 TLS = FailureClass(
