@@ -1,5 +1,6 @@
 """The metrics, read back through a real Prometheus that scrapes a real Pushgateway."""
 
+import http.client
 import json
 import re
 import socket
@@ -24,7 +25,8 @@ from support.source_database import SourceDatabase
 
 METRICS = "etl_sales_target_"
 SALES_TARGET = {"job": "etl_sales_target", "target_table": "mb.sales_target"}
-METRICS_TABLE, REASONS_TABLE = (DOCS / "metrics.md").read_text().split("The reasons of a failure")
+METRICS_DOC = (DOCS / "metrics.md").read_text()
+METRICS_TABLE, REASONS_TABLE = METRICS_DOC.split("The reasons of a failure")
 
 
 @pytest.fixture(scope="module")
@@ -164,6 +166,23 @@ def test_each_namespace_has_a_group_of_its_own(
     assert {labels.get("namespace"): code for labels, code in codes} == {
         None: 0, "etl": 0, "test": 69,
     }  # fmt: skip
+
+
+@needs_monitoring
+def test_the_documented_command_deletes_a_tables_group(
+    pushing: Job, small_source: SourceDatabase, prometheus: Prometheus, gateway: Pushgateway
+) -> None:
+    documented = re.search(
+        r"^curl -X DELETE http://pushgateway:9091(/\S+)$", METRICS_DOC, re.MULTILINE
+    )
+    assert documented
+    pushing("run", ETL_KUBERNETES_NAMESPACE="etl")
+    pushing("run", ETL_KUBERNETES_NAMESPACE="etl", ETL_TARGET_TABLE="mb.orders")
+
+    assert gateway.delete(documented[1]) == http.client.ACCEPTED
+
+    [left] = gateway.groups()
+    assert left["target_table"] == "mb.orders"
 
 
 @needs_monitoring

@@ -109,6 +109,13 @@ class Pushgateway(_Server):
     def arguments(self) -> Sequence[str]:
         return ["--persistence.file=", *self._options]
 
+    def delete(self, path: str) -> int:
+        """Its status in answer to a DELETE."""
+        request = urllib.request.Request(f"{self.url}{path}", method="DELETE")  # noqa: S310
+        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
+            status: int = answer.status
+        return status
+
     def groups(self) -> list[dict[str, str]]:
         """The labels of each group that it holds."""
         return [group["labels"] for group in json.loads(self.get("/api/v1/metrics"))["data"]]
