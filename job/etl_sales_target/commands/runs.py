@@ -26,6 +26,7 @@ def runs(*, tables: Sequence[str], last: int) -> None:
     opened = Services.read(settings, run_id)
 
     def show(definition: TableDefinition) -> None:
+        session.rollback()  # of what failed for the table before it
         ledger = Ledger(session, definition.target)
         if not ledger.exists():
             raise NotFoundError(

@@ -26,6 +26,7 @@ def tables(*, tables: Sequence[str], as_json: bool) -> None:
     opened = Services.read(settings, run_id)
 
     def show(definition: TableDefinition) -> None:
+        session.rollback()  # of what failed for the table before it
         layout = opened.source(oracle, definition).layout
         target_types = Target(session, layout).column_types()
         if as_json:
