@@ -82,7 +82,6 @@ FAILURE_CLASSES: dict[str, FailureClass] = {
     "ORA-01858": _ROW,  # a non-numeric character where a numeric was expected
     "ORA-01861": _ROW,  # literal does not match format string
     "ORA-06502": _ROW,  # PL/SQL: numeric or value error
-    **{f"ORA-{number}": _ROW for number in range(20_000, 21_000)},  # RAISE_APPLICATION_ERROR
     "ORA-01017": LOGIN,  # invalid username/password
     "ORA-01005": LOGIN,  # null password given
     "DPY-4001": LOGIN,  # no credentials specified
@@ -168,6 +167,15 @@ FAILURE_CLASSES: dict[str, FailureClass] = {
 }
 
 
+# What a view's function raises by RAISE_APPLICATION_ERROR.
+_OF_APPLICATIONS = re.compile(r"ORA-20\d{3}")
+
+
+def failure_class(code: str) -> FailureClass | None:
+    """The failure class of a code, or None where nothing is known of it."""
+    return _ROW if _OF_APPLICATIONS.fullmatch(code) else FAILURE_CLASSES.get(code)
+
+
 @contextlib.contextmanager
 def translated(doing: str) -> Iterator[None]:
     """Raises the driver's errors as JobErrors; `doing` completes "could not ..."."""
@@ -193,8 +201,8 @@ def _translate(error: oracledb.Error, doing: str) -> JobError:
     text = " ".join(_HELP.sub("", str(error)).split()).removesuffix(".")
     codes = _CODE.findall(text)
     # The last known code is the cause: the driver and Oracle both print the outermost first.
-    code = next((code for code in reversed(codes) if code in FAILURE_CLASSES), None)
-    failure = FAILURE_CLASSES.get(code or "")
+    code = next((code for code in reversed(codes) if failure_class(code)), None)
+    failure = failure_class(code or "")
     if "certificate" in text.lower():
         failure = TLS
     message = f"Oracle: could not {doing}: {text}."

@@ -27,10 +27,7 @@ COLUMNS = (Column("id", NUMBER), Column("year", NUMBER), Column("sold_on", DATE)
         ),
         (
             TableDefinition(SOURCE, TARGET, load_columns=("id",)),
-            (
-                "Column id of the load_columns of mb.orders is a column of apps.orders, "
-                "which is loaded."
-            ),
+            "Column id of the load columns of mb.orders is in apps.orders too.",
         ),
         (
             TableDefinition(SOURCE, TARGET, period=MonthOfDate("nosuch")),

@@ -63,7 +63,7 @@ def postgres_failure(sqlstate: str) -> psycopg.Error:
 # What each row means for whoever starts the job: by their meaning, not by the table under test.
 MEANINGS_FOR_ORACLE: dict[type[JobError], str] = {
     NotFoundError: """
-        ORA-00942 ORA-00904 ORA-00980 ORA-01775 ORA-04043 ORA-04063 ORA-01722 ORA-00932
+        ORA-00942 ORA-00904 ORA-00980 ORA-01775 ORA-04043 ORA-04063 ORA-00932
         DPY-3001 DPY-3010 DPY-3012 DPY-3015 DPY-3040 DPI-1047 DPI-1050 DPI-1072
     """,
     NotAllowedError: """
@@ -73,6 +73,10 @@ MEANINGS_FOR_ORACLE: dict[type[JobError], str] = {
     ConfigurationError: """
         ORA-12154 ORA-12504 ORA-12533 DPY-2018 DPY-2029 DPY-2049 DPY-4000 DPY-4017 DPY-4018
         DPY-4021 DPY-4022 DPY-4026 DPY-4027
+    """,
+    DataError: """
+        ORA-01426 ORA-01427 ORA-01476 ORA-01489 ORA-01722 ORA-01839 ORA-01841 ORA-01843 ORA-01847
+        ORA-01858 ORA-01861 ORA-06502
     """,
     TemporaryError: """
         ORA-01555 ORA-01466 ORA-08103 ORA-08177 ORA-00054 ORA-01652 ORA-02391 ORA-04031
@@ -88,7 +92,7 @@ MEANINGS_FOR_POSTGRES: dict[type[JobError], str] = {
     NotFoundError: "42P01 42703 3F000 3D000 42804 42883 42809 55000 0A000",
     NotAllowedError: "42501 28",
     TemporaryError: "25P03 25P04 55006 55P03 25006 08 40 53 57 58",
-    DataError: "22P05 22021 22 23 44 P0",
+    DataError: "22P05 22021 22008 22 23 44 P0",
 }
 
 
@@ -97,6 +101,11 @@ def by_row(meanings: dict[type[JobError], str]) -> dict[str, type[JobError]]:
 
 
 ORACLE_KINDS, POSTGRES_KINDS = by_row(MEANINGS_FOR_ORACLE), by_row(MEANINGS_FOR_POSTGRES)
+
+
+@pytest.mark.parametrize("code", ["ORA-20000", "ORA-20999"])
+def test_what_a_views_function_raises_is_about_a_row(code: str) -> None:
+    assert type(named_by_source(oracle_failure(code))) is DataError
 
 
 def test_no_row_goes_without_its_meaning() -> None:
