@@ -12,9 +12,10 @@ from oracle_standin.auth import Account
 from oracle_standin.cache import Cache
 from oracle_standin.faults import ConnectionDropError, Faults
 from oracle_standin.groups import GroupMemory
+from oracle_standin.installation import install
 from oracle_standin.packets import Channel
 from oracle_standin.session import GENERATIONS, Session
-from oracle_standin.store import Store, install
+from oracle_standin.store import Store
 
 _HANDSHAKE_SECONDS = 10
 _JOIN_SECONDS = 10
@@ -27,6 +28,8 @@ class OracleStandin:
 
     `connections` and `login_attempts` count what clients tried, successful or not. With
     `duplicate_columns` rows leave out what they share with the row before, as real servers do.
+    `caching` makes it fast and changes no answer: encoded answers are kept while their tables
+    stay unchanged, and grouped ones a group at a time.
     """
 
     def __init__(
@@ -41,6 +44,7 @@ class OracleStandin:
         host: str = "127.0.0.1",
         port: int = 0,
         duplicate_columns: bool = True,
+        caching: bool = True,
         locked: bool = False,
     ) -> None:
         self.database_url = database_url
@@ -56,6 +60,7 @@ class OracleStandin:
         self._account = Account(user, password, locked)
         self._ssl_context = ssl_context
         self._duplicate_columns = duplicate_columns
+        self._caching = caching
         self._cache = Cache()
         self._memory = GroupMemory()
         self._listener: socket.socket | None = None
@@ -136,6 +141,7 @@ class OracleStandin:
             self._cache,
             self._memory,
             duplicates=self._duplicate_columns,
+            caching=self._caching,
         )
         with self._lock:
             self._stores = {one for one in self._stores if not one.closed} | {store}
