@@ -88,7 +88,8 @@ def _run(
     for number, contenders in enumerate(rounds, start=1):
         for contender in contenders:
             _say(
-                f"{ready.table.name}, {ready.rows:,} rows, {purpose}, {number} of {len(rounds)}: {contender.name}"
+                f"{ready.table.name}, {ready.rows:,} rows, {purpose}, "
+                f"{number} of {len(rounds)}: {contender.name}"
             )
             for name, sample in contender.measure(ready).items():
                 samples[name].append(sample)

@@ -17,7 +17,7 @@ HEADERS = [
 
 
 class Conditions(NamedTuple):
-    """The table's name, its rows, and the milliseconds added to each of the source's round trips."""
+    """A table's name and rows, and the milliseconds added to each of the source's round trips."""
 
     table: str
     rows: int
