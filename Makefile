@@ -8,7 +8,10 @@ BENCH_OPTIONS ?=
 VENV := .venv
 # Each has a requirements file and a .venv of this name; plain `airflow` is the newest.
 AIRFLOWS := airflow airflow-2
-ENVIRONMENTS := $(AIRFLOWS) bench audit
+# The clients that `make conformance` lets judge the stand-in; one more comes from npm.
+CLIENTS := $(patsubst requirements/%.in,%,$(wildcard requirements/conformance-*.in))
+NODE_CLIENT := tests/conformance/drivers/node_oracledb
+ENVIRONMENTS := $(AIRFLOWS) $(CLIENTS) bench audit
 UV := $(VENV)/bin/uv
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 \
 	--generate-hashes --no-header --no-emit-index-url $(UPGRADE)
