@@ -17,8 +17,9 @@ _NODE = PROJECT / "tests" / "conformance" / "drivers" / "node_oracledb"
 class Client:
     """One client.
 
-    `installed` is there once `make conformance` has installed it; `unsupported` says of each step
-    that the client itself cannot take, why.
+    `installed` is there once `make conformance` has installed it. `unsupported` says why the client
+    itself cannot take a step; `second_digits` is what it keeps of a second's fraction, and
+    `refusal` what it says of a service that the listener does not know.
     """
 
     name: str
@@ -87,3 +88,9 @@ CLIENTS = [
         refusal="listener refused connection",
     ),
 ]
+
+SQLALCHEMY = Client(
+    "SQLAlchemy, pandas",
+    ", ".join(locked("conformance-sqlalchemy", package) for package in ("sqlalchemy", "pandas")),
+    *_python("conformance-sqlalchemy", "sqlalchemy_pandas"),
+)

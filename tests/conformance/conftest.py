@@ -15,12 +15,17 @@ from oracle_standin import OracleStandin
 Reports = Callable[[Client, str], Report]
 
 
+@pytest.fixture(params=source.PERSONALITIES)
+def personality(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 @pytest.fixture(scope="session")
 def reports(postgres: EmbeddedPostgres) -> Iterator[Reports]:
     """The report of a client on a personality."""
     url = postgres.create_database("conformance")
     with ExitStack() as stack:
-        servers = {
+        servers: dict[str, OracleStandin] = {
             personality: stack.enter_context(OracleStandin(url, protocol=personality))
             for personality in source.PERSONALITIES
         }

@@ -58,8 +58,9 @@ def texts() -> list[Row]:
     ]
 
 
-def moments() -> list[Row]:
-    """Each with a fraction of a second, but for the DATE, and one without any."""
+def moments(second_digits: int = 6) -> list[Row]:
+    """With so many digits of a second's fraction; a DATE has none."""
+    lost = 10 ** (6 - second_digits)
     values = [
         "2024-02-29T23:59:59.999999",
         "1970-01-01T00:00:00",
@@ -68,10 +69,12 @@ def moments() -> list[Row]:
         "2199-12-31T00:00:00.123456",
         None,
     ]
-    return [
-        (Decimal(number), value and value.replace(microsecond=0), value, value)
-        for number, value in enumerate(text and datetime.fromisoformat(text) for text in values)
-    ]
+    rows: list[Row] = []
+    for number, text in enumerate(values):
+        value = datetime.fromisoformat(text) if text else None
+        kept = value and value.replace(microsecond=value.microsecond // lost * lost)
+        rows.append((Decimal(number), value and value.replace(microsecond=0), kept, kept))
+    return rows
 
 
 def install(database_url: str) -> None:
@@ -96,7 +99,7 @@ CREATE SCHEMA apps;
 CREATE TABLE apps.numbers (id numeric, value numeric);
 CREATE TABLE apps.many_rows
 (id numeric, month numeric, year numeric, amount numeric, value numeric);
-CREATE TABLE apps.texts (id numeric, short varchar(40), padded char(10), long varchar(4000));
+CREATE TABLE apps.texts (id numeric, short varchar(40), padded char(10), story varchar(4000));
 CREATE TABLE apps.moments
 (id numeric, day timestamp(0), instant timestamp(6), zoned timestamptz(6));
 CREATE TABLE apps.bound (id numeric, text text);

@@ -52,7 +52,8 @@ class Session(steps.Session):
 
 
 async def _connect(login: steps.Login) -> oracledb.AsyncConnection:
-    return await oracledb.connect_async(**arguments(login))
+    connection: oracledb.AsyncConnection = await oracledb.connect_async(**arguments(login))
+    return connection
 
 
 if __name__ == "__main__":
