@@ -10,7 +10,7 @@ from pathlib import Path
 from support.project import PROJECT
 
 _DRIVERS = "conformance.drivers"
-_NODE = PROJECT / "tests" / "conformance" / "drivers" / "node_oracledb"
+NODE_CLIENT = PROJECT / "tests" / "conformance" / "drivers" / "node_oracledb"
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +51,7 @@ def locked(requirements: str, package: str) -> str:
 
 
 def _locked_in_node() -> str:
-    packages = json.loads((_NODE / "package-lock.json").read_text())["packages"]
+    packages = json.loads((NODE_CLIENT / "package-lock.json").read_text())["packages"]
     return str(packages["node_modules/oracledb"]["version"])
 
 
@@ -75,8 +75,8 @@ CLIENTS = [
     Client(
         "node-oracledb, thin",
         _locked_in_node(),
-        ["node", str(_NODE / "client.js")],
-        _NODE / "node_modules" / "ready",
+        ["node", str(NODE_CLIENT / "client.js")],
+        NODE_CLIENT / "node_modules" / "ready",
         second_digits=3,
         refusal="NJS-518",
     ),

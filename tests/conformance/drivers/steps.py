@@ -14,6 +14,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
+from functools import partial
 from threading import Barrier, Timer
 from typing import Any, Self
 
@@ -67,24 +68,6 @@ class Steps:
     def __init__(self, connect: Callable[[Login], Session], login: Login) -> None:
         self._connect = connect
         self._login = login
-
-    def by_name(self) -> dict[str, Callable[[], Any]]:
-        return {
-            "log in": lambda: self.read("SELECT sys_context('userenv', 'service_name') FROM dual"),
-            "wrong password": lambda: _error_of(self.connect, password="wrong"),
-            "unknown service": lambda: _error_of(self.connect, service_name="NOWHERE"),
-            "numbers": lambda: self.read("SELECT * FROM numbers ORDER BY id", fetch_size=1),
-            "many rows": self.many_rows,
-            "binds": self.binds,
-            "snapshot": self.snapshot,
-            "texts": lambda: self.read("SELECT * FROM texts ORDER BY id"),
-            "moments": lambda: self.read("SELECT * FROM moments ORDER BY id"),
-            "cancel": self.cancel,
-            "call timeout": self.call_timeout,
-            "missing table": lambda: self.go_on_after("SELECT id FROM missing"),
-            "error in fetch": lambda: self.go_on_after("SELECT id FROM too_old"),
-            "thirty sessions": self.thirty_sessions,
-        }
 
     def connect(self, **changes: Any) -> Session:
         return self._connect({**self._login, **changes})
@@ -150,9 +133,28 @@ class Steps:
             return list(threads.map(one, range(SESSIONS)))
 
 
+STEPS: dict[str, Callable[[Steps], Any]] = {
+    "log in": lambda take: take.read("SELECT sys_context('userenv', 'service_name') FROM dual"),
+    "wrong password": lambda take: _error_of(take.connect, password="wrong"),
+    "unknown service": lambda take: _error_of(take.connect, service_name="NOWHERE"),
+    "numbers": lambda take: take.read("SELECT * FROM numbers ORDER BY id", fetch_size=1),
+    "many rows": Steps.many_rows,
+    "binds": Steps.binds,
+    "snapshot": Steps.snapshot,
+    "texts": lambda take: take.read("SELECT * FROM texts ORDER BY id"),
+    "moments": lambda take: take.read("SELECT * FROM moments ORDER BY id"),
+    "cancel": Steps.cancel,
+    "call timeout": Steps.call_timeout,
+    "missing table": lambda take: take.go_on_after("SELECT id FROM missing"),
+    "error in fetch": lambda take: take.go_on_after("SELECT id FROM too_old"),
+    "thirty sessions": Steps.thirty_sessions,
+}
+
+
 def take(connect: Callable[[Login], Session]) -> None:
     """Take a client through all steps, whatever becomes of one of them."""
-    report(Steps(connect, login()).by_name())
+    steps = Steps(connect, login())
+    report({name: partial(step, steps) for name, step in STEPS.items()})
 
 
 def login() -> dict[str, Any]:
