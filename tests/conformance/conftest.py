@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory, mkdtemp
 
 import pytest
 
@@ -25,6 +27,7 @@ def reports(postgres: EmbeddedPostgres) -> Iterator[Reports]:
     """The report of a client on a personality."""
     url = postgres.create_database("conformance")
     with ExitStack() as stack:
+        folder = stack.enter_context(TemporaryDirectory())
         servers: dict[str, OracleStandin] = {
             personality: stack.enter_context(OracleStandin(url, protocol=personality))
             for personality in source.PERSONALITIES
@@ -39,7 +42,7 @@ def reports(postgres: EmbeddedPostgres) -> Iterator[Reports]:
         def report(client: Client, personality: str) -> Report:
             if not client.installed.exists():
                 pytest.skip(f"{client} is not installed: make conformance")
-            return take_steps(client, servers[personality])
+            return take_steps(client, servers[personality], Path(mkdtemp(dir=folder)))
 
         yield report
     postgres.drop_database("conformance")
