@@ -8,7 +8,7 @@ from typing import Literal
 
 import psycopg
 
-Row = tuple[Decimal | str | datetime | None, ...]
+Row = tuple[Decimal | str | datetime | float | None, ...]
 
 PERSONALITIES: tuple[Literal["19c", "23ai"], ...] = ("19c", "23ai")
 MANY = 100_000
@@ -52,10 +52,11 @@ def many_rows() -> list[Row]:
 def texts() -> list[Row]:
     """Oracle has no empty text; a CHAR comes with its blanks."""
     values = ["a", " b ", "Ж", "中文", "😀", "it's\n\t2", None]
-    return [
-        (Decimal(number), value, value and value.ljust(10), value and (value * 4000)[: 4000 // 4])
-        for number, value in enumerate(values)
-    ]
+    rows: list[Row] = []
+    for number, value in enumerate(values):
+        story = value and (value * 1000)[:1000]
+        rows.append((Decimal(number), value, value and value.ljust(10), story, story))
+    return rows
 
 
 def moments(second_digits: int = 6) -> list[Row]:
@@ -73,8 +74,18 @@ def moments(second_digits: int = 6) -> list[Row]:
     for number, text in enumerate(values):
         value = datetime.fromisoformat(text) if text else None
         kept = value and value.replace(microsecond=value.microsecond // lost * lost)
-        rows.append((Decimal(number), value and value.replace(microsecond=0), kept, kept))
+        rows.append((Decimal(number), value and value.replace(microsecond=0), kept, kept, kept))
     return rows
+
+
+def floats_and_bytes() -> list[tuple[int, Decimal | None, float | None, float | None, str | None]]:
+    """FLOAT is a NUMBER; the bytes in hexadecimal digits."""
+    return [
+        (0, Decimal("0.1"), 1.5, 0.1, "00"),
+        (1, Decimal("-1E+100"), -(2.0**127), -1.7e308, "ff" * 2000),
+        (2, Decimal(0), 0.0, 5e-324, bytes(range(256)).hex()),
+        (3, None, None, None, None),
+    ]
 
 
 def install(database_url: str) -> None:
@@ -86,6 +97,11 @@ def install(database_url: str) -> None:
         _copy(connection, "many_rows", many_rows())
         _copy(connection, "texts", texts())
         _copy(connection, "moments", moments())
+        _copy(
+            connection,
+            "floats_and_bytes",
+            [(*values, digits and f"\\x{digits}") for *values, digits in floats_and_bytes()],
+        )
 
 
 def _copy(connection: psycopg.Connection, table: str, rows: Sequence[Row]) -> None:
@@ -99,9 +115,14 @@ CREATE SCHEMA apps;
 CREATE TABLE apps.numbers (id numeric, value numeric);
 CREATE TABLE apps.many_rows
 (id numeric, month numeric, year numeric, amount numeric, value numeric);
-CREATE TABLE apps.texts (id numeric, short varchar(40), padded char(10), story varchar(4000));
+CREATE TABLE apps.texts
+(id numeric, short varchar(40), padded char(10), story varchar(4000),
+national oracle_standin.nvarchar2);
+CREATE TABLE apps.floats_and_bytes
+(id numeric, number oracle_standin.float, single float4, double float8, bytes bytea);
 CREATE TABLE apps.moments
-(id numeric, day timestamp(0), instant timestamp(6), zoned timestamptz(6));
+(id numeric, day timestamp(0), instant timestamp(6), zoned timestamptz(6),
+local_zoned oracle_standin.timestamp_ltz);
 CREATE TABLE apps.bound (id numeric, text text);
 CREATE TABLE apps.changing (id numeric);
 CREATE VIEW apps.endless AS SELECT 1::numeric AS id FROM pg_sleep({ENDLESS_SECONDS});

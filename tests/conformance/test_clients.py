@@ -90,6 +90,15 @@ def test_moments(report: Report) -> None:
     assert rows == [list(moments) for _, *moments in expected]
 
 
+def test_floats_and_bytes(report: Report) -> None:
+    rows = [
+        (int(key), number and Decimal(number), *values)
+        for key, number, *values in report.answer("floats and bytes")
+    ]
+
+    assert rows == source.floats_and_bytes()
+
+
 def test_cancel(report: Report) -> None:
     assert_interrupted(report.answer("cancel"), *CALLED_OFF)
 

@@ -143,6 +143,7 @@ STEPS: dict[str, Callable[[Steps], Any]] = {
     "snapshot": Steps.snapshot,
     "texts": lambda take: take.read("SELECT * FROM texts ORDER BY id"),
     "moments": lambda take: take.read("SELECT * FROM moments ORDER BY id"),
+    "floats and bytes": lambda take: take.read("SELECT * FROM floats_and_bytes ORDER BY id"),
     "cancel": Steps.cancel,
     "call timeout": Steps.call_timeout,
     "missing table": lambda take: take.go_on_after("SELECT id FROM missing"),
@@ -165,7 +166,13 @@ def login() -> dict[str, Any]:
 
 def texts(row: Iterable[Any]) -> list[Any]:
     """A row as JSON has it."""
-    return [value.isoformat() if isinstance(value, date) else value for value in row]
+    return [_as_text(value) for value in row]
+
+
+def _as_text(value: Any) -> Any:
+    if isinstance(value, date):
+        return value.isoformat()
+    return value.hex() if isinstance(value, bytes) else value
 
 
 def report(steps: Mapping[str, Callable[[], Any]]) -> None:

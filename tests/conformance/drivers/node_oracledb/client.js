@@ -131,6 +131,12 @@ const steps = {
   snapshot: () => connected((reader) => connected((writer) => snapshot(reader, writer))),
   texts: () => readAll("SELECT * FROM texts ORDER BY id"),
   moments: () => readAll("SELECT * FROM moments ORDER BY id"),
+  "floats and bytes": async () => {
+    const rows = await readAll("SELECT * FROM floats_and_bytes ORDER BY id");
+    return rows.map((row) =>
+      row.map((value) => (Buffer.isBuffer(value) ? value.toString("hex") : value)),
+    );
+  },
   cancel: () => connected(cancel),
   "call timeout": () => connected(callTimeout),
   "missing table": () => goOnAfter("SELECT id FROM missing"),
