@@ -24,6 +24,12 @@ def translated(sql: str) -> Translation:
     )
 
 
+def test_except_is_known_where_the_server_is_new_enough() -> None:
+    sql = "select a from t except all select a from u"
+
+    assert parse(sql, knows_except=True).args["distinct"] is False
+
+
 def code_of(sql: str) -> int:
     with pytest.raises(OraError) as raised:
         translated(sql)
