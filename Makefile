@@ -77,8 +77,10 @@ lock: $(VENV)/uv-ready ## Lock the requirements anew (UPGRADE=--upgrade for newe
 	for name in $(ENVIRONMENTS); do \
 		$(COMPILE) requirements/$$name.in --output-file requirements/$$name.txt || exit 1; \
 	done
-	cd $(NODE_CLIENT) && npm install --package-lock-only --ignore-scripts \
-		--omit-lockfile-registry-resolved --no-audit --no-fund
+	if command -v npm >/dev/null; then \
+		cd $(NODE_CLIENT) && npm install --package-lock-only --ignore-scripts \
+			--omit-lockfile-registry-resolved --no-audit --no-fund; \
+	fi
 
 chart-table: setup ## Write the table of values in the chart's README from values.yaml
 	$(VENV)/bin/python helm/values_table.py
