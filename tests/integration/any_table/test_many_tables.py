@@ -180,8 +180,9 @@ def test_a_stop_while_the_last_is_reported_is_too_late(tables: AnyTables, name: 
 
 
 def test_killed_in_the_second(tables: AnyTables, name: str) -> None:
-    definitions = make(tables, name, "a", "b")
-    reached = slow_copy(tables, f"{name}_b")
+    definitions = make(tables, name, "a", "b", "c")[::2]  # two of one ledger
+    tables.define(*definitions)
+    reached = slow_copy(tables, f"{name}_c")
     process = Process(["run"], tables.job.environ | SMALL_BATCHES)
     assert reached.wait(60), process.log()
     process.signal(signal.SIGKILL)
