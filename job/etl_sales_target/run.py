@@ -4,13 +4,13 @@
 """
 
 import datetime
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import structlog
 
 from etl_sales_target.config.settings import Settings
 from etl_sales_target.core.definitions import TableDefinition
-from etl_sales_target.core.errors import Failure, JobError
+from etl_sales_target.core.errors import Failure, JobError, StoppedError
 from etl_sales_target.core.plan import LoadRequest
 from etl_sales_target.core.result import (
     Attempt,
@@ -40,7 +40,7 @@ class TablesFailedError(JobError):
     """Some of several tables were not loaded; it is as serious as the most serious failure."""
 
     def __init__(self, failures: Mapping[str, JobError], tables: int) -> None:
-        worst = min(failures.values(), key=lambda error: _SERIOUS.index(error.exit_code))
+        worst = most_serious(failures.values())
         self.exit_code = worst.exit_code
         self.reason = worst.reason
         said = " ".join(f"{table}: {error}" for table, error in failures.items())
@@ -51,6 +51,37 @@ class TablesFailedError(JobError):
 _SERIOUS = (70, 78, 77, 69, 65, 75)
 
 
+def most_serious(failures: Iterable[JobError]) -> JobError:
+    """The failure whose exit code several failures have."""
+    return min(failures, key=lambda error: _SERIOUS.index(error.exit_code))
+
+
+def each_table(
+    definitions: Sequence[TableDefinition], work: Callable[[TableDefinition], object]
+) -> None:
+    """Works on the tables one after the other: one that fails does not stop the next.
+
+    Raises the failure of the only table, or TablesFailedError once all were tried; a signal at
+    once.
+    """
+    if len(definitions) == 1:
+        work(definitions[0])
+        return
+    failures: dict[str, JobError] = {}
+    for definition in definitions:
+        table = str(definition.target)
+        with structlog.contextvars.bound_contextvars(target_table=table):
+            try:
+                with signals.stop_takes_precedence():
+                    work(definition)
+            except StoppedError as stop:
+                raise StoppedError(f"{table}: {stop.message}", **stop.fields) from stop
+            except Exception as error:  # noqa: BLE001 - whatever it is, the next one is tried
+                failures[table] = _logged(error)
+    if failures:
+        raise TablesFailedError(failures, len(definitions))
+
+
 def run_tables(
     settings: Settings,
     run_id: str,
@@ -58,27 +89,19 @@ def run_tables(
     definitions: Sequence[TableDefinition],
     report_to: ReportWriter,
 ) -> None:
-    """Loads the tables one after the other, each with a snapshot, a lock and a commit of its own.
+    """Loads the tables, each with a snapshot, a lock and a commit of its own."""
 
-    One that fails does not stop the next; a signal does. Raises the failure of the only table, or
-    TablesFailedError once all were tried.
-    """
-    failures: dict[str, JobError] = {}
-    for definition in definitions:
-        run = Run(settings, run_id, request, definition)
-        if len(definitions) == 1:
-            run.execute(report_to)
-            break
-        table = str(definition.target)
-        with structlog.contextvars.bound_contextvars(target_table=table):
-            try:
-                run.execute(report_to)
-            except Exception as error:  # noqa: BLE001 - whatever it is, the next one is tried
-                failures[table] = _logged(error)
-        signals.resume("the tables after it were not loaded")
-    signals.ignore()
-    if failures:
-        raise TablesFailedError(failures, len(definitions))
+    def load(definition: TableDefinition) -> None:
+        # The table before it may have ended while a signal was postponed.
+        if definition is not definitions[0]:
+            signals.resume("it and the tables after it were not loaded")
+        Run(settings, run_id, request, definition).execute(report_to)
+
+    try:
+        each_table(definitions, load)
+    finally:
+        # Whatever comes now comes too late, to the end of the process.
+        signals.ignore()
 
 
 def _logged(error: Exception) -> JobError:

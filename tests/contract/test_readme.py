@@ -12,6 +12,7 @@ from support.documents import README, readme_table
 # What the table says of a default in words, and what the words mean.
 IN_WORDS: dict[str, tuple[str, Any]] = {
     "ETL_TRIGGERED_BY": ("the host's name", os.uname().nodename),
+    "ETL_TABLES_FILE": ("none", None),
     "ETL_PUSHGATEWAY_URL": ("none: no push", None),
     "ETL_PUSHGATEWAY_USER": ("none", None),
     "ETL_PUSHGATEWAY_CA_FILE": ("the system's", None),

@@ -1,12 +1,15 @@
 """What Oracle does in the middle of a run: errors, lost sessions, tables that change shape."""
 
 import socket
+import time
 from typing import Any
 
 import pytest
 
 from support.faults.harness import ROWS, FaultHarness
 from support.faults.suite import some
+
+SLOW_SECONDS = 60
 
 ON_ROWS: dict[str, Any] = {"after_rows": ROWS // 3}
 
@@ -137,6 +140,37 @@ def test_the_table_changes_between_check_and_read(
     assert changed.is_set()
     harness.source.execute(undo)
     case.ended(result, exit_codes={exit_code}, says=says)
+
+
+@pytest.mark.parametrize("asked", [None, b"has_table_privilege"], ids=["check", "read"])
+def test_a_query_that_takes_too_long_is_cancelled(
+    harness: FaultHarness, asked: bytes | None
+) -> None:
+    """PostgreSQL computes behind the stand-in, which hears the driver's break meanwhile."""
+    harness.edit()
+    case = harness.case()
+    if asked is None:
+        make_slow(harness)
+    else:
+        harness.postgres_proxy.at_text(asked, lambda _link: make_slow(harness))
+    begin = time.monotonic()
+
+    result = harness.run("run", ETL_CALL_TIMEOUT_SECONDS="1")
+
+    assert time.monotonic() - begin < SLOW_SECONDS / 2
+    harness.source.execute("DROP VIEW {table}")
+    harness.source.execute("ALTER TABLE apps.elsewhere RENAME TO khs_customers_trx_targets")
+    # A connection that had to be ended by force is DPY-4011.
+    case.ended(result, exit_codes={75}, reason="temporary", code="DPY-4024")
+
+
+def make_slow(harness: FaultHarness) -> None:
+    """Each query of the source takes a minute from now on."""
+    harness.source.execute("ALTER TABLE {table} RENAME TO elsewhere")
+    harness.source.execute(
+        "CREATE VIEW {table} AS"
+        f" SELECT t.* FROM apps.elsewhere t, (SELECT pg_sleep({SLOW_SECONDS})) AS slow"
+    )
 
 
 @pytest.mark.parametrize("fault", [{}, {"on": "ora_hash"}], ids=["at the check", "at the read"])

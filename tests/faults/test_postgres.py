@@ -282,3 +282,13 @@ def test_a_wrong_password_is_sent_once_whatever_language_the_server_speaks(
     assert result.failure["reason"] == "not_allowed"
     assert harness.postgres_proxy.connections - before == 1
     case.ended(result, exit_codes={77})
+
+
+def test_a_cut_after_the_password_was_sent_is_temporary(harness: FaultHarness) -> None:
+    case = harness.case()
+    cut = harness.postgres_proxy.at_text(b"c=biws", Link.drop)  # SCRAM's last message
+
+    result = harness.run("run")
+
+    assert cut.is_set()
+    case.ended(result, exit_codes={75}, reason="temporary", says="could not connect to the target")

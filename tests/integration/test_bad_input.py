@@ -140,8 +140,10 @@ def test_nobody_listens(job: Job, untouched: TargetDatabase) -> None:
         (
             "ALTER TABLE {table} ALTER COLUMN product_id TYPE text",
             None,
-            "Column product_id of mb.sales_target is numeric, and VARCHAR2(4000) of the source "
-            "needs text.",
+            (
+                "Column product_id of mb.sales_target is numeric, and VARCHAR2(4000) of the "
+                "source needs text."
+            ),
         ),
     ],
 )
@@ -168,8 +170,10 @@ def test_the_source_is_not_as_expected(
     [
         (
             "ALTER TABLE mb.sales_target ALTER target_amount TYPE numeric(12, 2)",
-            "Column target_amount of mb.sales_target is numeric(12,2), and NUMBER of the source "
-            "needs numeric.",
+            (
+                "Column target_amount of mb.sales_target is numeric(12,2), and NUMBER of the "
+                "source needs numeric."
+            ),
         ),
         (
             "ALTER TABLE mb.sales_target RENAME product_id TO product",

@@ -129,6 +129,7 @@ PLANTED_FUNCTIONS = {
     "starts_with": ["text, text"],
     "unnest": ["anyarray", "numeric[]"],
     "version": [""],
+    "current_schema": [""],
     "now": [""],
     "abs": ["numeric"],
 }
@@ -276,6 +277,28 @@ def test_a_run_between_two_attempts_is_not_taken_for_abandoned(
     assert job("run").event("run_finished")["abandoned_runs"] == ["lost"]
 
 
+def test_only_a_run_of_this_target_that_has_no_session_is_taken_for_abandoned(
+    job: Job, small_source: SourceDatabase, target: TargetDatabase
+) -> None:
+    assert job("run").exit_code == 0
+    for run_id, table in (("lost", "sales_target"), ("alive", "sales_target"), ("other", "other")):
+        target.execute(
+            "INSERT INTO mb.etl_sales_target_runs (run_id, target_table, source_table, mode,"
+            " triggered_by, started_at, outcome)"
+            f" VALUES ('{run_id}', 'mb.{table}', 's', 'run', 'me', now() - '1 day'::interval,"
+            " 'running')"
+        )
+
+    name = "etl-sales-target alive on another host"
+    with psycopg.connect(target.url, application_name=name):
+        result = job("run")
+
+    assert result.event("run_finished")["abandoned_runs"] == ["lost"]
+    assert target.query(
+        "SELECT run_id FROM mb.etl_sales_target_runs WHERE outcome = 'running' ORDER BY 1"
+    ) == [("alive",), ("other",)]
+
+
 def test_the_pause_before_the_next_attempt_is_on_record(
     job: Job, small_source: SourceDatabase, target: TargetDatabase, standin: OracleStandin
 ) -> None:
@@ -361,20 +384,62 @@ def test_a_lost_session_is_ended_whatever_role_it_has_taken(
         f" GRANT CREATE ON DATABASE {database} TO of_{loader};"
         f" ALTER ROLE {loader} SET role = of_{loader}"
     )
-    arguments = {
-        key: value
-        for key, value in conninfo_to_dict(job.environ["AIRFLOW_CONN_POSTGRES_CONN_ID"]).items()
-        if value is not None
-    }
-
-    def open_session() -> PostgresSession:
-        return PostgresSession(
-            arguments,
-            run_id="lost",
-            connect_timeout_seconds=5,
-            call_timeout_seconds=5,
-            lock_timeout_seconds=5,
-        )
-
-    with open_session() as lost, open_session(), pytest.raises(TemporaryError):
+    with open_session(job) as lost, open_session(job), pytest.raises(TemporaryError):
         lost.execute(text("SELECT 1"))
+
+
+def open_session(job: Job) -> PostgresSession:
+    """A session as the job has it, in this process."""
+    connection = conninfo_to_dict(job.environ["AIRFLOW_CONN_POSTGRES_CONN_ID"])
+    return PostgresSession(
+        {key: value for key, value in connection.items() if value is not None},
+        run_id="run",
+        connect_timeout_seconds=5,
+        call_timeout_seconds=5,
+        lock_timeout_seconds=7,
+    )
+
+
+# What a DBA may have set, and what holds in each transaction of the job.
+SETTINGS = {
+    "search_path": ("public", "pg_catalog, pg_temp"),
+    "row_security": ("on", "off"),
+    "TimeZone": ("Pacific/Apia", "UTC"),
+    "DateStyle": ("SQL, DMY", "ISO, DMY"),
+    "statement_timeout": ("300s", "0"),
+    "idle_in_transaction_session_timeout": ("300s", "0"),
+    "transaction_timeout": ("300s", "0"),
+    "lock_timeout": ("300s", "7s"),
+    "tcp_keepalives_idle": ("77", "30"),
+    "tcp_keepalives_interval": ("77", "10"),
+    "tcp_keepalives_count": ("7", "3"),
+    "tcp_user_timeout": ("77s", "60000"),
+    "client_connection_check_interval": ("77s", "2s"),
+}
+
+
+@pytest.mark.parametrize(
+    ("begins", "isolation"),
+    [
+        (None, "read committed"),
+        (False, "repeatable read"),
+        (True, "repeatable read"),
+    ],
+    ids=["load", "snapshot", "read-only snapshot"],
+)
+def test_the_settings_of_each_transaction(
+    job: Job, target: TargetDatabase, loader: str, begins: bool | None, isolation: str
+) -> None:
+    for name, (theirs, _) in SETTINGS.items():
+        target.execute(f"ALTER ROLE {loader} SET {name} = '{theirs}'")
+    target.execute(f"ALTER ROLE {loader} SET default_transaction_isolation = 'serializable'")
+
+    with open_session(job) as session:
+        if begins is not None:
+            session.begin_snapshot(read_only=begins)
+        found = {name: session.execute(text(f"SHOW {name}")).scalar() for name in SETTINGS}
+        level = session.execute(text("SHOW transaction_isolation")).scalar()
+        read_only = session.execute(text("SHOW transaction_read_only")).scalar()
+
+    assert found == {name: ours for name, (_, ours) in SETTINGS.items()}
+    assert (level, read_only) == (isolation, "on" if begins else "off")

@@ -174,3 +174,19 @@ def test_runs_shows_utc_whatever_the_session_says(
     )
 
     assert started in job("runs", PGTZ=zone, TZ=zone).stdout
+
+
+def test_targets_in_one_schema_have_records_of_their_own(
+    job: Job, small_source: SourceDatabase, target: TargetDatabase
+) -> None:
+    second = {"ETL_TARGET_TABLE": "mb.second"}
+
+    assert job("run").event("run_finished")["periods"]["new"] == 12
+    assert job("run", **second).event("run_finished")["periods"]["new"] == 12
+    small_source.execute("UPDATE {table} SET target_amount = 7 WHERE id = 1")
+    for environ in ({}, second):
+        periods = job("run", **environ).event("run_finished")["periods"]
+        assert (periods["changed"], periods["unchanged"]) == (1, 11)
+
+    assert target.rows() == small_source.rows()
+    assert job("runs", **second).stdout.count("succeeded") == 2

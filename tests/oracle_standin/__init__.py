@@ -4,31 +4,37 @@ The real, unmodified python-oracledb thin driver connects to it, logs in and fet
 and benchmark all go through it, so nothing of the driver is mocked anywhere.
 
 What it proves. All that the job does with the driver works with the real driver: connections,
-login, TLS, binds, fetches in batches, every digit of a NUMBER, timeouts, dropped connections,
-ORA codes. The job's SQL is Oracle's SQL, as far as it is known here; what is not known is refused
-with an ORA code, never answered wrongly. A snapshot is a real one: SET TRANSACTION READ ONLY is a
-REPEATABLE READ transaction of PostgreSQL, and a test may change the source in the middle of a run.
+login, TLS, binds, fetches in batches, every digit of a NUMBER, timeouts that cancel what runs,
+dropped connections, ORA codes. Order and layout of its messages were held against recordings of
+real servers: 10.2 for how errors are announced, 23ai for the rest. The job's SQL is Oracle's SQL,
+as far as it is known here; what is not known is refused with an ORA code, never answered wrongly.
+A snapshot is a real one: SET TRANSACTION READ ONLY is a REPEATABLE READ transaction of PostgreSQL,
+and a test may change the source in the middle of a run.
 
 What it cannot prove. Oracle's own SQL engine: its plans, its speed, the rounding of NUMBER between
 two operations, implicit conversions (refused here). The values of ORA_HASH are not Oracle's. When
-ORA-01555 happens: undo never runs out here, a test orders the error. Thick mode and Instant Client,
-native network encryption, and versions other than 19c and 23ai as seen by a driver. For these, run
-the integration tests on a real database, which ORACLE_TEST_CONN names.
+ORA-01555 happens: undo never runs out here, a test orders the error. How long Oracle takes to
+cancel a call. Thick mode and Instant Client, native network encryption, and versions other than
+19c and 23ai as seen by a driver. No 19c was recorded: what its personality does as others were
+seen to do is inferred, and said to be where it is done. For these, run the integration tests on a
+real database, which ORACLE_TEST_CONN names.
 
 How to read it, from the socket down:
 
-    server      listens; a thread for each client       auth      the login's cryptography
-    session     negotiation, login, which request       requests  a request's bytes -> fields
-    calls       execute, fetch, commit of one login     messages  answers -> bytes
-    plsql       statements about the session            packets   packets, and reading from them
-    dialect     SQL -> sqlglot's tree                   codec     NUMBER, DATE, lengths: pure
-    sql         tree -> PostgreSQL's SQL                binds     bind variables -> literals
-    functions   the functions that are known            names     upper case <-> lower case
-    store       PostgreSQL: snapshot, cursor, names     errors    ORA codes, from SQLSTATEs
-    result      rows on their way out in fetches        rows      rows -> bytes, in blocks
-    cache       encoded answers, by table version       groups    grouped answers, by group
-    datatypes   PostgreSQL's types -> Oracle's          faults    what a test does to the clients
-    schema.sql  functions, dictionary, domains
+    server        listens; a thread for each client    auth           the login's cryptography
+    session       negotiation, login, which request    requests       a request's bytes -> fields
+    generations   what 19c and 23ai can do             messages       answers -> bytes
+    conversation  replies, errors, breaks              packets        packets, and reading from them
+    calls         execute, fetch, commit of one login  sql_types      statements' kinds, as numbers
+    plsql         statements about the session         interruptible  ends what nobody wants
+    dialect       SQL -> sqlglot's tree                codec          NUMBER, DATE, lengths: pure
+    sql           tree -> PostgreSQL's SQL             binds          bind variables -> literals
+    functions     the functions that are known         names          upper case <-> lower case
+    store         PostgreSQL: snapshot, cursor, names  errors         ORA codes, from SQLSTATEs
+    result        rows on their way out in fetches     rows           rows -> bytes, in blocks
+    cache         encoded answers, by table version    groups         grouped answers, by group
+    faults        what a test does to the clients      schema.sql     functions, dictionary, domains
+    datatypes     PostgreSQL's types -> Oracle's
 
 Types. `timestamp(0)` is DATE, other types are what they are most like, and what PostgreSQL has no
 type for are domains, such as oracle_standin.nvarchar2: datatypes.py lists them all. Three things

@@ -70,8 +70,8 @@ class Login:
             raise OraError(1017)
         if self._account.locked:
             raise OraError(28000)
-        proof = secrets.token_bytes(16) + b"SERVER_TO_CLIENT"
-        return _hex(_encrypt(key, proof + _FULL_PADDING))
+        answer_to_client = secrets.token_bytes(16) + b"SERVER_TO_CLIENT"
+        return _hex(_encrypt(key, answer_to_client + _FULL_PADDING))
 
 
 def _hex(data: bytes) -> str:

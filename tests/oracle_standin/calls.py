@@ -17,37 +17,22 @@ from oracle_standin.faults import Faults
 from oracle_standin.messages import CallEnd, Column
 from oracle_standin.packets import BreakError, DisconnectedError
 from oracle_standin.requests import (
+    Ahead,
     BindType,
     Execute,
     Function,
     Option,
+    PipelineMode,
     read_execute,
     read_reexecute,
 )
 from oracle_standin.result import Result
 from oracle_standin.sql import Relation, Translation, translate
+from oracle_standin.sql_types import sql_type
 from oracle_standin.store import Store
 
 _log = logging.getLogger(__name__)
 _CURSOR_IDS = 0xFFFF
-
-# Of which kind a statement is, by its first word. Recorded from 23ai: 1, 2, 3 and 12; the others
-# are those of V$SQL.COMMAND_TYPE, which agree with them.
-_SQL_TYPES = {
-    "create": 1,
-    "insert": 2,
-    "select": 3,
-    "with": 3,
-    "update": 6,
-    "delete": 7,
-    "drop": 12,
-    "alter": 42,
-    "commit": 44,
-    "rollback": 45,
-    "begin": 47,
-    "declare": 47,
-    "set": 48,
-}
 
 
 class Server(Protocol):
@@ -56,7 +41,7 @@ class Server(Protocol):
     service_name: str
     faults: Faults
 
-    def open_store(self, user: str) -> Store: ...
+    def open_store(self, user: str, is_interrupted: Callable[[], bool]) -> Store: ...
 
 
 @dataclass
@@ -75,21 +60,11 @@ class Cursor:
             self.result = None
 
 
-def sql_type(sql: str) -> int:
-    """The number of a statement's kind, 0 where it is not known.
-
-    >>> sql_type("SELECT 1 FROM dual"), sql_type("(select 1 from dual)"), sql_type("?")
-    (3, 3, 0)
-    """
-    word = re.match(r"[\s(]*(\w*)", sql)
-    return _SQL_TYPES.get(word[1].lower(), 0) if word else 0
-
-
 class Calls:
     """The cursors of one login, and the store behind them."""
 
     def __init__(self, conversation: Conversation, server: Server, user: str) -> None:
-        self.store = server.open_store(user)
+        self.store = server.open_store(user, conversation.channel.is_interrupted)
         self._conversation = conversation
         self._reader = conversation.reader
         self._terms = conversation.terms
@@ -98,6 +73,8 @@ class Calls:
         self._user = user.upper()
         self._cursors: dict[int, Cursor] = {}
         self._last_id = 0
+        self._pipeline: PipelineMode | None = None
+        self._pipeline_error: OraError | None = None
 
     def answer(self, code: int) -> Reply:
         """The whole reply to one function, whose header is read."""
@@ -113,17 +90,28 @@ class Calls:
                 request.prefetch = self._reader.universal()
                 return self._or_error(self._fetch, request)
             case Function.COMMIT:
-                return self._status_after(self.store.commit)
+                action = self.store.commit
             case Function.ROLLBACK:
-                return self._status_after(self.store.rollback)
+                action = self.store.rollback
             case Function.PING:
-                return self._status_after(lambda: None)
-        raise DisconnectedError(f"function {code} is not understood")
+                action = _nothing
+            case Function.PIPELINE_END:
+                action = _nothing
+                self._reader.universal()
+                self._pipeline = self._pipeline_error = None
+            case _:
+                raise DisconnectedError(f"function {code} is not understood")
+        return self._status_after(action)
 
-    def close_cursors(self, ids: Sequence[int]) -> None:
-        for cursor_id in ids:
+    def prepare(self, ahead: Ahead) -> None:
+        """Do what came ahead of a request."""
+        for cursor_id in ahead.closed:
             if cursor := self._cursors.pop(cursor_id, None):
                 cursor.close()
+        if ahead.schema:
+            self.store.schema = ahead.schema.upper()
+        if ahead.pipeline:
+            self._pipeline = ahead.pipeline
 
     def _read_reexecute(self, *, fetch: bool) -> Execute:
         cursor_id = self._reader.universal()
@@ -134,6 +122,7 @@ class Calls:
 
     def _or_error(self, answer: Callable[[Execute], bytes], request: Execute) -> Reply:
         try:
+            self._raise_pipeline_error()
             return Reply(answer(request))
         except OraError as error:
             return self._failure(error, request)
@@ -141,9 +130,19 @@ class Calls:
             _log.exception("cannot answer %s", request)
             return self._failure(OraError(600, f"internal error code ({error!r})"), request)
 
+    def _raise_pipeline_error(self) -> None:
+        """Behind a failure in a pipeline that ends there, nothing runs any more.
+
+        The code is inferred: python-oracledb drops these answers, and needs each of them.
+        """
+        if self._pipeline_error:
+            raise OraError(1013)
+
     def _failure(self, error: OraError, request: Execute) -> Reply:
         cursor = self._cursors.get(request.cursor_id)
         sql = cursor.sql if cursor else request.sql or ""
+        if self._pipeline == PipelineMode.ABORT:
+            self._pipeline_error = error
         if unknown := re.match(r'(?:".*"\.)?"(.*)": invalid identifier', error.message):
             error.position = position_of(unknown[1], sql)
         return self._conversation.failure(
@@ -155,6 +154,7 @@ class Calls:
 
     def _status_after(self, action: Callable[[], None]) -> Reply:
         try:
+            self._raise_pipeline_error()
             action()
         except OraError as error:
             return self._conversation.failure(error, in_transaction=self.store.in_transaction)
@@ -177,7 +177,7 @@ class Calls:
         )
 
     def _pause(self, seconds: float) -> None:
-        if seconds and self._conversation.channel.has_input(seconds):
+        if seconds and self._conversation.channel.is_interrupted(seconds):
             raise BreakError
 
     # -- execute -----------------------------------------------------------------------------
@@ -323,3 +323,7 @@ class Calls:
             "instance_name": name,
             "con_name": name,
         }
+
+
+def _nothing() -> None:
+    """What a ping does."""

@@ -13,18 +13,18 @@ from oracle_standin.errors import OraError
 
 NULL = b"\x00"
 LONG_CLR = 254
-_SHORT_CLR_MAX = 252  # 253 is the client's escape for a NULL boolean
+LONGEST_SHORT_CLR = 252  # 253 is the client's escape for a NULL boolean
 _CHUNK = 32767
 
-_MAX_PAIRS = 20
-_MIN_EXPONENT, _MAX_EXPONENT = -65, 62
+MAX_PAIRS = 20
+MIN_EXPONENT, MAX_EXPONENT = -65, 62
 _NEGATIVE_END = b"\x66"
 
 # What PostgreSQL cannot hold has a stand-in there: noncharacters, which Unicode leaves to programs.
 NUL = "\ufdd0"  # U+0000
 MALFORMED = "\ufdd1"  # a byte that is no UTF-8, in a national text a lone surrogate
 _LONE_SURROGATE = "\ud800"
-_MARKER_START = NUL.encode()[:2]
+MARKER_START = NUL.encode()[:2]
 
 # 29 February 11504 is that of 1500, which just Oracle's Julian calendar has (see schema.sql).
 JULIAN_OFFSET = 10_004
@@ -68,7 +68,7 @@ def clr(value: bytes | None) -> bytes:
     """
     if not value:
         return NULL
-    if len(value) <= _SHORT_CLR_MAX:
+    if len(value) <= LONGEST_SHORT_CLR:
         return bytes([len(value)]) + value
     starts = range(0, len(value), _CHUNK)
     chunks = (value[start : start + _CHUNK] for start in starts)
@@ -100,15 +100,15 @@ def encode_number(text: str) -> bytes:
     if not (pairs[0] and pairs[-1]):
         exponent -= len(pairs) - len(pairs.lstrip(b"\0"))
         pairs = pairs.strip(b"\0")
-    if not pairs or exponent < _MIN_EXPONENT:
+    if not pairs or exponent < MIN_EXPONENT:
         return b"\x80"
-    if exponent > _MAX_EXPONENT:
+    if exponent > MAX_EXPONENT:
         raise OraError(1426)
-    if len(pairs) > _MAX_PAIRS:
+    if len(pairs) > MAX_PAIRS:
         return encode_number(_rounded(text, pairs[0]))
     if text[0] != "-":
         return _BYTES[193 + exponent] + pairs.translate(_POSITIVE_DIGITS)
-    end = _NEGATIVE_END if len(pairs) < _MAX_PAIRS else b""
+    end = _NEGATIVE_END if len(pairs) < MAX_PAIRS else b""
     return _BYTES[62 - exponent] + pairs.translate(_NEGATIVE_DIGITS) + end
 
 
@@ -120,7 +120,7 @@ def number_clr(text: str) -> bytes:
 
 def _rounded(text: str, first_pair: int) -> str:
     """To the 39 or 40 digits that twenty pairs can hold; `first_pair` is BCD."""
-    precision = 2 * _MAX_PAIRS - (first_pair < 0x10)
+    precision = 2 * MAX_PAIRS - (first_pair < 0x10)
     return format(Context(prec=precision, rounding=ROUND_HALF_UP).create_decimal(text), "f")
 
 
@@ -152,7 +152,7 @@ def encode_text(text: str) -> bytes:
     (b'a', b'\x00', b'\xff')
     """
     data = text.encode()
-    if _MARKER_START in data:
+    if MARKER_START in data:
         data = data.replace(NUL.encode(), b"\0").replace(MALFORMED.encode(), b"\xff")
     return data
 

@@ -46,9 +46,14 @@ def _coalesce(arguments: Arguments, _: Sequence[exp.Expr]) -> str:
     return f"coalesce({', '.join(arguments)})"
 
 
+def text(value: str) -> str:
+    """As the text that Oracle converts it to, the blanks of a CHAR included."""
+    return f"{SCHEMA}.to_char({value})"
+
+
 def concat(arguments: Arguments, _: Sequence[exp.Expr] = ()) -> str:
     """NULL is an empty text in it, an empty answer NULL, and a long one an error."""
-    texts = [f"{SCHEMA}.to_char({argument})" for argument in arguments]
+    texts = [text(argument) for argument in arguments]
     parts = [
         f"pg_catalog.concat({', '.join(texts[start : start + _MOST_ARGUMENTS])})"
         for start in range(0, len(texts), _MOST_ARGUMENTS)
@@ -100,7 +105,7 @@ def _extreme(name: str) -> Call:
 
 def _to_char(arguments: Arguments, nodes: Sequence[exp.Expr]) -> str:
     if len(nodes) == 1:
-        return f"{SCHEMA}.to_char({arguments[0]})"
+        return text(arguments[0])
     template = _text(nodes[1])
     if template.upper() in _NUMBER_FORMATS:
         if len(nodes) == 3 and _text(nodes[2]).replace(" ", "").upper() != _POINT_AND_COMMA:
@@ -181,6 +186,9 @@ _FUNCTIONS: dict[str, Function] = {
     "TRUNC": Function(1, 2, _trunc),
     "UPPER": Function(1, 1, _installed("upper")),
 }
+
+# These answer with one of several arguments.
+MIXING = frozenset({"COALESCE", "DECODE", "GREATEST", "LEAST", "NVL", "NVL2"})
 
 AGGREGATES = frozenset({"COUNT", "SUM", "MIN", "MAX", "AVG"})
 

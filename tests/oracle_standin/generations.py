@@ -1,7 +1,7 @@
 """What distinguishes the servers of one time from those of another.
 
-"23ai" is as recorded from a 23ai server; "19c" has its layout where no 19c was recorded, which is
-said below. Names of capabilities are those of python-oracledb's constants.
+"23ai" has the layout that was recorded from such a server. No 19c was recorded: what is said of it
+below is inferred. Names of capabilities are those of python-oracledb's constants.
 """
 
 from dataclasses import dataclass
@@ -22,12 +22,16 @@ _TOKENS, _PIPELINES = 0x02, 0x04
 # Runtime capabilities, likewise.
 TIME_ZONE = 1
 
+# Where recorded bytes have more bits than these, what they announce is not implemented: pools on
+# the server (5, 31), queues (9), LOBs (23, 42), implicit results and logical transaction
+# identifiers (37), notifications and request boundaries (40), vectors and sessionless transactions
+# (44, 51, 52), or it is not known what they announce (4, 15, 16, 25, 26, 35, 36, 39, 41).
 _COMPILE_CAPS = {
     0: 6,  # SQL version
     **dict.fromkeys((1, 2, 3), 1),
     4: 0x08 | 0x02 | 0x20 | 0x40 | 0x80,  # logons by session keys, long names and passwords
     6: 1,
-    **dict.fromkeys(range(8, 15), 1),  # 8: conversion of defines, 9: dequeue with selector
+    **dict.fromkeys((8, 10, 11, 12, 13, 14), 1),  # 8: conversion of defines
     15: 0x20 | 0x01,  # TTC1: bit vectors, the status at the end of a call
     16: 0x10,  # OCI1: module, action and client identifier ahead of a request
     17: 3,  # TDS version
@@ -48,9 +52,6 @@ _COMPILE_CAPS = {
     TTC3: 0x20 | LONG_TIME_ZONE,  # large chunks
     38: 5,
 }
-"""Where the recorded bytes have more bits than these, what they announce is not implemented: LOBs
-(23, 42), pools on the server (5, 31), implicit results and logical transaction identifiers (37),
-notifications and request boundaries (40), vectors and sessionless transactions (44, 51, 52)."""
 
 # The first is the compatibility, 1 the time zone, 6 that 32 KB of a bind stay inline.
 _RUNTIME_CAPS = bytes([2, 1, 0, 1, 0x18, 0, 0x04, 1, 2, 0, 0, 0])

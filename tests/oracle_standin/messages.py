@@ -238,6 +238,7 @@ def completion(
 ) -> bytes:
     """ERROR, which also says that all went well."""
     code = error.code if error else 0
+    iterations = 1 if sql_type and code in (0, NO_DATA_FOUND.code) else 0
     return b"".join(
         [
             b"\x04",
@@ -250,7 +251,8 @@ def completion(
             universal(error.position if error else 0),
             bytes([sql_type, 0, 0, 0, 0, 0]),  # fatal, three of the cursor's, warning flags
             bytes(1 + 1 + 1 + 1 + 1),  # rowid
-            bytes([0, 0, end.call & 0xFF, 0, 0, 0]),  # the system's error, statement, call, three
+            bytes([0, 0, end.call & 0xFF, 0]),  # the system's error, statement, call, padding
+            universal(iterations) + b"\0",  # iterations that succeeded, logical rowid
             bytes(1 + 1 + 1),  # batch errors
             universal(code),
             universal(rows),

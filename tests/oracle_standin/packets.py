@@ -8,6 +8,7 @@ import select
 import socket
 import ssl
 import struct
+import time
 from enum import IntEnum
 
 from oracle_standin.codec import LONG_CLR
@@ -53,10 +54,7 @@ class Channel:
     def receive(self) -> tuple[int, bytes]:
         """The next packet: its type and its body."""
         self._fill(_HEADER)
-        if self.wide_lengths:
-            (length,) = struct.unpack_from(">I", self._buffer)
-        else:
-            (length,) = struct.unpack_from(">H", self._buffer)
+        length = self._length(0)
         if length < _HEADER:
             raise DisconnectedError("not a packet")
         kind = self._buffer[4]
@@ -64,6 +62,11 @@ class Channel:
         body = bytes(self._buffer[_HEADER:length])
         del self._buffer[:length]
         return kind, body
+
+    def _length(self, position: int) -> int:
+        """Of the packet that begins here in what is not read yet."""
+        shape = ">I" if self.wide_lengths else ">H"
+        return int(struct.unpack_from(shape, self._buffer, position)[0])
 
     def _fill(self, size: int) -> None:
         while len(self._buffer) < size:
@@ -75,9 +78,34 @@ class Channel:
                 raise DisconnectedError
             self._buffer += data
 
-    def has_input(self, timeout: float = 0) -> bool:
-        """Whether the client sent something, waiting up to `timeout` seconds for it."""
-        if self._buffer or (isinstance(self.sock, ssl.SSLSocket) and self.sock.pending()):
+    def is_interrupted(self, timeout: float = 0) -> bool:
+        """Whether the client no longer waits for its answer: it sent a MARKER, or it is gone.
+
+        Waits up to `timeout` seconds for that. Nothing is taken from what `receive` will return.
+        """
+        deadline = time.monotonic() + timeout
+        while not self._has_marker():
+            try:
+                if not self._is_readable(max(deadline - time.monotonic(), 0)):
+                    return False
+                self._fill(len(self._buffer) + 1)
+            except DisconnectedError:
+                return True
+        return True
+
+    def _has_marker(self) -> bool:
+        position = 0
+        while len(self._buffer) - position >= _HEADER:
+            if self._buffer[position + 4] == Packet.MARKER:
+                return True
+            length = self._length(position)
+            if length < _HEADER:
+                break
+            position += length
+        return False
+
+    def _is_readable(self, timeout: float) -> bool:
+        if isinstance(self.sock, ssl.SSLSocket) and self.sock.pending():
             return True
         try:
             return bool(select.select([self.sock], [], [], timeout)[0])

@@ -43,12 +43,14 @@ class Function(IntEnum):
     LOGIN_PHASE_TWO = 115
     LOGIN_PHASE_ONE = 118
     PING = 147
+    PIPELINE_END = 200
 
 
 class Piggyback(IntEnum):
     CLOSE_CURSORS = 105
     END_TO_END = 135
     SET_SCHEMA = 152
+    PIPELINE_BEGIN = 199
 
 
 class Option(IntFlag):
@@ -60,6 +62,13 @@ class Option(IntFlag):
     COMMIT = 0x100
     DESCRIBE = 0x20000
     BATCH_ERRORS = 0x80000
+
+
+class PipelineMode(IntEnum):
+    """What a failing request means for those behind it."""
+
+    CONTINUE = 1
+    ABORT = 2
 
 
 @dataclass(frozen=True)
@@ -187,17 +196,29 @@ def read_reexecute(reader: Reader, types: Sequence[BindType], *, fetch: bool) ->
     return Execute(options, 0, None, prefetch, executions, list(types), rows)
 
 
-def read_piggyback(reader: Reader, code: int) -> tuple[list[int], str | None]:
-    """Cursor ids to close, and the schema to set."""
+@dataclass(frozen=True)
+class Ahead:
+    """What came ahead of a request: cursors to close, a schema to set, a pipeline that begins."""
+
+    closed: Sequence[int] = ()
+    schema: str | None = None
+    pipeline: PipelineMode | None = None
+
+
+def read_piggyback(reader: Reader, code: int) -> Ahead:
     if code == Piggyback.CLOSE_CURSORS:
         reader.u8()
-        return [reader.universal() for _ in range(reader.universal())], None
+        return Ahead(closed=[reader.universal() for _ in range(reader.universal())])
     if code == Piggyback.SET_SCHEMA:
         reader.u8()
-        return [], reader.sized().decode()
+        return Ahead(schema=reader.sized().decode())
     if code == Piggyback.END_TO_END:
         _skip_end_to_end(reader)
-        return [], None
+        return Ahead()
+    if code == Piggyback.PIPELINE_BEGIN:
+        reader.universal()
+        reader.u8()
+        return Ahead(pipeline=PipelineMode(reader.u8()))
     raise DisconnectedError(f"piggyback {code} is not understood")
 
 

@@ -407,6 +407,23 @@ WHERE c.relkind IN ('r', 'v', 'm', 'p')
     AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'oracle_standin')
     AND n.nspname NOT LIKE 'pg\_%';
 
+CREATE OR REPLACE VIEW oracle_standin.column_types AS
+SELECT
+    a.attrelid AS relation,
+    a.attname::text AS name,
+    a.attnotnull AS is_required,
+    CASE WHEN t.typtype = 'd' AND n.nspname = 'oracle_standin' THEN t.typname::text END AS domain,
+    coalesce(b.typname, t.typname)::text AS type,
+    CASE WHEN t.typtype = 'd' THEN t.typtypmod ELSE a.atttypmod END AS modifier,
+    coalesce(b.typname, t.typname) = 'bpchar' AS is_char,
+    t.typname = 'timestamp' AND a.atttypmod = 0 AS is_date,
+    a.attnum AS number
+FROM pg_attribute a
+JOIN pg_type t ON t.oid = a.atttypid
+JOIN pg_namespace n ON n.oid = t.typnamespace
+LEFT JOIN pg_type b ON b.oid = t.typbasetype
+WHERE a.attnum > 0 AND NOT a.attisdropped;
+
 CREATE OR REPLACE VIEW oracle_standin.all_tables AS
 SELECT
     owner, name AS table_name, 'USERS'::text AS tablespace_name, NULL::numeric AS num_rows,
@@ -438,48 +455,56 @@ CREATE OR REPLACE VIEW oracle_standin.all_tab_cols AS
 SELECT
     r.owner,
     r.name AS table_name,
-    oracle_standin.ora_name(a.attname) AS column_name,
+    oracle_standin.ora_name(c.name) AS column_name,
     CASE
-        WHEN t.typname IN ('numeric', 'int2', 'int4', 'int8') THEN 'NUMBER'
-        WHEN t.typname IN ('text', 'varchar') THEN 'VARCHAR2'
-        WHEN t.typname = 'bpchar' THEN 'CHAR'
-        WHEN t.typname = 'date' OR t.typname = 'timestamp' AND a.atttypmod = 0 THEN 'DATE'
-        WHEN t.typname = 'timestamp' THEN 'TIMESTAMP(6)'
-        WHEN t.typname = 'timestamptz' THEN 'TIMESTAMP(6) WITH TIME ZONE'
-        WHEN t.typname = 'float8' THEN 'BINARY_DOUBLE'
-        WHEN t.typname = 'bytea' THEN 'RAW'
-        ELSE pg_catalog.upper(t.typname)
+        WHEN c.domain LIKE 'nvarchar2%' THEN 'NVARCHAR2'
+        WHEN c.domain LIKE 'nchar%' THEN 'NCHAR'
+        WHEN c.domain = 'timestamp_ltz' THEN 'TIMESTAMP(6) WITH LOCAL TIME ZONE'
+        WHEN c.domain LIKE 'timestamp%' THEN format('TIMESTAMP(%s)', right(c.domain, 1))
+        WHEN c.domain IS NOT NULL
+            THEN pg_catalog.upper(replace(regexp_replace(c.domain, '_\d+$', ''), '_', ' '))
+        WHEN c.type IN ('numeric', 'int2', 'int4', 'int8') THEN 'NUMBER'
+        WHEN c.type IN ('text', 'varchar') THEN 'VARCHAR2'
+        WHEN c.type = 'bpchar' THEN 'CHAR'
+        WHEN c.type = 'date' OR c.is_date THEN 'DATE'
+        WHEN c.type = 'timestamp' THEN format('TIMESTAMP(%s)', coalesce(nullif(c.modifier, -1), 6))
+        WHEN c.type = 'timestamptz' THEN 'TIMESTAMP(6) WITH TIME ZONE'
+        WHEN c.type = 'float4' THEN 'BINARY_FLOAT'
+        WHEN c.type = 'float8' THEN 'BINARY_DOUBLE'
+        WHEN c.type = 'bytea' THEN 'RAW'
+        ELSE pg_catalog.upper(c.type)
     END AS data_type,
     NULL::text AS data_type_mod,
     CASE
-        WHEN t.typname IN ('varchar', 'bpchar') AND a.atttypmod > 4 THEN a.atttypmod - 4
-        WHEN t.typname IN ('text', 'varchar', 'bytea') THEN 4000
-        WHEN t.typname IN ('date', 'timestamp') THEN 7
+        WHEN c.type IN ('varchar', 'bpchar') AND c.modifier > 4 THEN c.modifier - 4
+        WHEN c.type IN ('text', 'varchar', 'bytea') THEN 4000
+        WHEN c.type IN ('date', 'timestamp') THEN 7
         ELSE 22
     END::numeric AS data_length,
-    CASE WHEN t.typname = 'numeric' AND a.atttypmod > 4 THEN (a.atttypmod - 4) >> 16 END::numeric
-        AS data_precision,
     CASE
-        WHEN t.typname = 'numeric' AND a.atttypmod > 4
-            THEN (((a.atttypmod - 4) & 2047) # 1024) - 1024
-        WHEN t.typname IN ('int2', 'int4', 'int8') THEN 0
+        WHEN c.domain LIKE 'float%' THEN 126
+        WHEN c.type = 'numeric' AND c.modifier > 4 THEN (c.modifier - 4) >> 16
+    END::numeric AS data_precision,
+    CASE
+        WHEN c.type = 'numeric' AND c.modifier > 4
+            THEN (((c.modifier - 4) & 2047) # 1024) - 1024
+        WHEN c.type IN ('int2', 'int4', 'int8') THEN 0
     END::numeric AS data_scale,
-    CASE WHEN a.attnotnull THEN 'N' ELSE 'Y' END AS nullable,
-    a.attnum::numeric AS column_id,
-    a.attnum::numeric AS internal_column_id,
+    CASE WHEN c.is_required THEN 'N' ELSE 'Y' END AS nullable,
+    c.number::numeric AS column_id,
+    c.number::numeric AS internal_column_id,
     pg_get_expr(d.adbin, d.adrelid) AS data_default,
-    CASE WHEN t.typname IN ('varchar', 'bpchar') AND a.atttypmod > 4 THEN a.atttypmod - 4
-        WHEN t.typname IN ('text', 'varchar') THEN 4000 ELSE 0 END::numeric AS char_length,
-    CASE WHEN t.typname IN ('text', 'varchar', 'bpchar') THEN 'C' END AS char_used,
+    CASE WHEN c.type IN ('varchar', 'bpchar') AND c.modifier > 4 THEN c.modifier - 4
+        WHEN c.type IN ('text', 'varchar') THEN 4000 ELSE 0 END::numeric AS char_length,
+    CASE WHEN c.type IN ('text', 'varchar', 'bpchar') THEN 'C' END AS char_used,
     'NO'::text AS hidden_column,
     'NO'::text AS virtual_column,
     'NO'::text AS default_on_null,
     'YES'::text AS user_generated,
     r.relation
 FROM oracle_standin.relations r
-JOIN pg_attribute a ON a.attrelid = r.relation AND a.attnum > 0 AND NOT a.attisdropped
-JOIN pg_type t ON t.oid = a.atttypid
-LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum;
+JOIN oracle_standin.column_types c ON c.relation = r.relation
+LEFT JOIN pg_attrdef d ON d.adrelid = c.relation AND d.adnum = c.number;
 
 CREATE OR REPLACE VIEW oracle_standin.all_tab_columns AS
 SELECT * FROM oracle_standin.all_tab_cols;

@@ -6,6 +6,7 @@ import socket
 import ssl
 import struct
 import threading
+from collections.abc import Callable
 from types import TracebackType
 from typing import Literal, Self
 
@@ -132,13 +133,14 @@ class OracleStandin:
         with self._lock:
             self.login_attempts += 1
 
-    def open_store(self, user: str) -> Store:
+    def open_store(self, user: str, is_interrupted: Callable[[], bool]) -> Store:
         store = Store(
             self.database_url,
             user.strip('"'),
             self._cache,
             self._memory,
             duplicates=self._duplicate_columns,
+            is_interrupted=is_interrupted,
         )
         with self._lock:
             self._stores = {one for one in self._stores if not one.closed} | {store}

@@ -4,7 +4,7 @@ import logging
 import re
 import secrets
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from oracle_standin import messages
@@ -44,7 +44,7 @@ class Server(Protocol):
 
     def count_login(self) -> None: ...
 
-    def open_store(self, user: str) -> Store: ...
+    def open_store(self, user: str, is_interrupted: Callable[[], bool]) -> Store: ...
 
 
 class Session:
@@ -114,7 +114,7 @@ class Session:
     def _answer_next(self) -> None:
         try:
             reply = self._read_and_answer()
-            if self._channel.has_input():
+            if self._channel.is_interrupted():
                 self._conversation.break_off()
             else:
                 self._conversation.send(reply)
@@ -135,11 +135,9 @@ class Session:
         return self._function(self._conversation.function_code())
 
     def _piggyback(self) -> None:
-        closed, schema = read_piggyback(self._reader, self._conversation.function_code())
+        ahead = read_piggyback(self._reader, self._conversation.function_code())
         if self._calls:
-            self._calls.close_cursors(closed)
-            if schema:
-                self._calls.store.schema = schema.upper()
+            self._calls.prepare(ahead)
 
     def _protocol(self) -> bytes:
         skip_protocol(self._reader)

@@ -2,7 +2,7 @@
 
 import contextlib
 import hashlib
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from importlib.resources import files
 from itertools import count
 from typing import Any, NamedTuple
@@ -16,6 +16,7 @@ from oracle_standin.datatypes import Declared, column
 from oracle_standin.errors import OraError, from_postgres
 from oracle_standin.functions import SCHEMA
 from oracle_standin.groups import GroupMemory, Groups, answer
+from oracle_standin.interruptible import InterruptibleConnection
 from oracle_standin.messages import Column
 from oracle_standin.names import swapped
 from oracle_standin.result import Result, Stream, from_cache
@@ -32,19 +33,18 @@ found AS (
     FROM {SCHEMA}.synonyms s, wanted w
     WHERE s.synonym_name = w.name AND s.owner IN (w.owner, %(public)s::text)
 )
-SELECT r.pg_schema, r.pg_name, EXISTS (
-    SELECT FROM {SCHEMA}.hidden h WHERE h.owner = r.owner AND h.name = r.name
-)
+SELECT
+    r.pg_schema, r.pg_name,
+    ARRAY(SELECT name FROM {SCHEMA}.column_types WHERE relation = r.relation AND is_char),
+    ARRAY(SELECT name FROM {SCHEMA}.column_types WHERE relation = r.relation AND is_date),
+    EXISTS (SELECT FROM {SCHEMA}.hidden h WHERE h.owner = r.owner AND h.name = r.name)
 FROM found f JOIN {SCHEMA}.relations r ON r.owner = f.owner AND r.name = f.name
 ORDER BY f.priority LIMIT 1
 """
 
 _DECLARED = f"""
-SELECT a.attrelid, a.attnum::oid, t.typname::text, a.attnotnull
-FROM pg_attribute a
-LEFT JOIN pg_type t ON t.oid = a.atttypid AND t.typtype = 'd'
-    AND t.typnamespace = '{SCHEMA}'::regnamespace
-WHERE a.attrelid = ANY (%(tables)s::oid[]) AND a.attnum > 0
+SELECT relation, number::oid, domain, NOT is_required
+FROM {SCHEMA}.column_types WHERE relation = ANY (%(tables)s::oid[])
 """
 
 # One row where the changes of a relation are counted, none for a view. What DDL may change, the
@@ -97,7 +97,14 @@ class Store:
     """One PostgreSQL connection. Its errors come out as Oracle's."""
 
     def __init__(
-        self, database_url: str, user: str, cache: Cache, memory: GroupMemory, *, duplicates: bool
+        self,
+        database_url: str,
+        user: str,
+        cache: Cache,
+        memory: GroupMemory,
+        *,
+        duplicates: bool,
+        is_interrupted: Callable[[], bool],
     ) -> None:
         self.schema = user.upper()
         self.read_only = False
@@ -107,9 +114,10 @@ class Store:
         self._duplicates = duplicates
         self._names = count(1)
         self._open: set[str] = set()
-        self._connection = psycopg.connect(
+        self._connection = InterruptibleConnection.connect(
             database_url, autocommit=True, prepare_threshold=None, application_name=SCHEMA
         )
+        self._connection.is_interrupted = is_interrupted
         for kind in ("numeric", "int2", "int4", "int8", "float4", "float8", "bytea"):
             self._connection.adapters.register_loader(kind, TextLoader)
         for kind in ("date", "timestamp", "timestamptz", "json"):
@@ -194,16 +202,16 @@ class Store:
             row = self._dictionary_view(swapped(name))
         if row is None:
             raise OraError(942)
-        schema, relation, is_hidden = row
+        schema, relation, chars, dates, is_hidden = row
         if is_hidden:
             raise OraError(1031)
-        return Relation(schema, relation)
+        return Relation(schema, relation, frozenset(chars), frozenset(dates))
 
-    def _dictionary_view(self, name: str) -> tuple[str, str, bool] | None:
+    def _dictionary_view(self, name: str) -> tuple[Any, ...] | None:
         if not (name.startswith(("all_", "v$")) or name in _OTHER_VIEWS):
             return None
         query = (
-            "SELECT n.nspname, c.relname, false FROM pg_class c"
+            "SELECT n.nspname, c.relname, ARRAY[]::text[], ARRAY[]::text[], false FROM pg_class c"
             " JOIN pg_namespace n ON n.oid = c.relnamespace"
             " WHERE n.nspname = %(schema)s AND c.relname = %(name)s"
         )
@@ -237,10 +245,7 @@ class Store:
         if not tables:
             return {}
         rows = self._run(_DECLARED, {"tables": list(tables)}).fetchall()
-        return {
-            (table, number): Declared(domain, not not_null)
-            for table, number, domain, not_null in rows
-        }
+        return {(table, number): Declared(*rest) for table, number, *rest in rows}
 
     def query(self, translation: Translation, columns: Sequence[Column]) -> Result:
         """Run it; from the cache where the tables did not change since its answer was encoded."""

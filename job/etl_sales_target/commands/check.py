@@ -17,6 +17,7 @@ from etl_sales_target.oracle.source import Source
 from etl_sales_target.postgres.ledger import Ledger
 from etl_sales_target.postgres.session import PostgresSession
 from etl_sales_target.postgres.target import Target
+from etl_sales_target.run import most_serious
 from etl_sales_target.runtime import logs
 from etl_sales_target.services import Services, pushgateway
 
@@ -47,7 +48,7 @@ def check(*, tables: Sequence[str]) -> None:
         if result.error:
             failures.append(result.error)
     if failures:
-        raise click.exceptions.Exit(failures[0].exit_code)
+        raise click.exceptions.Exit(most_serious(failures).exit_code)
 
 
 def run_checks(services: Services, definitions: Sequence[TableDefinition]) -> Iterator[CheckResult]:

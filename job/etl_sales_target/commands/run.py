@@ -13,7 +13,7 @@ from etl_sales_target.core.definitions import TableDefinition
 from etl_sales_target.core.plan import LoadRequest, Mode
 from etl_sales_target.reporting import render
 from etl_sales_target.reporting.deliver import STDOUT, ReportWriter
-from etl_sales_target.run import run_tables
+from etl_sales_target.run import each_table, run_tables
 from etl_sales_target.services import Services
 
 
@@ -99,9 +99,11 @@ def _require_periods(definitions: Sequence[TableDefinition]) -> None:
 def _print_plans(
     services: Services, request: LoadRequest, definitions: Sequence[TableDefinition]
 ) -> None:
-    for definition in definitions:
+    def print_plan(definition: TableDefinition) -> None:
         with services.open_postgres() as session, services.open_source(definition) as source:
             plan = load.preview(session, source, request)
         click.echo(headline(definition, definitions) + render.plan(plan))
         if not request.allow_shrink:
             guards.check_shrink(plan, services.settings.max_shrink_percent)
+
+    each_table(definitions, print_plan)

@@ -6,9 +6,11 @@ import click
 
 from etl_sales_target import services
 from etl_sales_target.commands.tables_option import headline, selected, table_option
+from etl_sales_target.core.definitions import TableDefinition
 from etl_sales_target.core.errors import NotFoundError
 from etl_sales_target.postgres.ledger import Ledger
 from etl_sales_target.reporting import render
+from etl_sales_target.run import each_table
 from etl_sales_target.services import Services
 
 
@@ -22,13 +24,17 @@ def runs(*, tables: Sequence[str], last: int) -> None:
     settings, run_id = services.begin()
     definitions = selected(settings, tables)
     opened = Services.read(settings, run_id)
+
+    def show(definition: TableDefinition) -> None:
+        session.rollback()  # of what failed for the table before it
+        ledger = Ledger(session, definition.target)
+        if not ledger.exists():
+            raise NotFoundError(
+                f"There is no ledger in {definition.target.schema} yet.",
+                remedy="The first `run` makes it.",
+            )
+        found = ledger.last_runs(last)
+        click.echo(headline(definition, definitions) + render.runs(found))
+
     with opened.open_postgres() as session:
-        for definition in definitions:
-            ledger = Ledger(session, definition.target)
-            if not ledger.exists():
-                raise NotFoundError(
-                    f"There is no ledger in {definition.target.schema} yet.",
-                    remedy="The first `run` makes it.",
-                )
-            found = ledger.last_runs(last)
-            click.echo(headline(definition, definitions) + render.runs(found))
+        each_table(definitions, show)

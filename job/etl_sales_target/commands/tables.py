@@ -7,9 +7,10 @@ import click
 
 from etl_sales_target import services
 from etl_sales_target.commands.tables_option import selected, table_option
-from etl_sales_target.core.definitions import TableLayout
+from etl_sales_target.core.definitions import TableDefinition, TableLayout
 from etl_sales_target.postgres.target import Target
 from etl_sales_target.reporting import render
+from etl_sales_target.run import each_table
 from etl_sales_target.services import Services
 
 
@@ -23,14 +24,18 @@ def tables(*, tables: Sequence[str], as_json: bool) -> None:
     settings, run_id = services.begin()
     definitions = selected(settings, tables)
     opened = Services.read(settings, run_id)
+
+    def show(definition: TableDefinition) -> None:
+        session.rollback()  # of what failed for the table before it
+        layout = opened.source(oracle, definition).layout
+        target_types = Target(session, layout).column_types()
+        if as_json:
+            click.echo(json.dumps(_as_json(layout, target_types)))
+        else:
+            click.echo(f"{render.table(layout, target_types)}\n")
+
     with opened.open_postgres() as session, opened.open_oracle() as oracle:
-        for definition in definitions:
-            layout = opened.source(oracle, definition).layout
-            target_types = Target(session, layout).column_types()
-            if as_json:
-                click.echo(json.dumps(_as_json(layout, target_types)))
-            else:
-                click.echo(f"{render.table(layout, target_types)}\n")
+        each_table(definitions, show)
 
 
 def _as_json(layout: TableLayout, target_types: dict[str, str]) -> dict[str, object]:

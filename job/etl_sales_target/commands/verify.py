@@ -11,6 +11,7 @@ from etl_sales_target import services
 from etl_sales_target.commands.tables_option import headline, selected, table_option
 from etl_sales_target.core.control_totals import total_rows
 from etl_sales_target.core.copy_format import Encoder
+from etl_sales_target.core.definitions import TableDefinition
 from etl_sales_target.core.names import TableName
 from etl_sales_target.core.reconciliation import (
     RowDifference,
@@ -23,6 +24,7 @@ from etl_sales_target.oracle.source import Source
 from etl_sales_target.postgres.session import PostgresSession
 from etl_sales_target.postgres.target import Target
 from etl_sales_target.reporting import render
+from etl_sales_target.run import each_table
 from etl_sales_target.runtime import progress
 from etl_sales_target.services import Services
 
@@ -40,18 +42,18 @@ def verify(*, rows: bool, tables: Sequence[str]) -> None:
     settings, run_id = services.begin()
     definitions = selected(settings, tables)
     opened = Services.read(settings, run_id)
-    different = []
-    for definition in definitions:
+
+    def compare_one(definition: TableDefinition) -> None:
         with opened.open_postgres() as session, opened.open_source(definition) as source:
             found = compare_tables(source, session, rows=rows)
         click.echo(headline(definition, definitions) + render.verification(found))
         if not found.is_equal:
-            different.append(str(definition.target))
-    if different:
-        raise VerifyError(
-            f"Source and target differ: {', '.join(different)}.",
-            remedy="`run` reloads what changed in the source, `run --full` everything.",
-        )
+            raise VerifyError(
+                f"Source and target differ: {definition.target}.",
+                remedy="`run` reloads what changed in the source, `run --full` everything.",
+            )
+
+    each_table(definitions, compare_one)
 
 
 def compare_tables(source: Source, session: PostgresSession, *, rows: bool) -> Verification:

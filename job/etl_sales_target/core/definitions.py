@@ -8,6 +8,9 @@ from etl_sales_target.core.columns import Column, Kind
 from etl_sales_target.core.errors import ConfigurationError
 from etl_sales_target.core.names import TableName, column_name_fault
 
+# One query has two aggregates for each column, and Oracle at most 1,000 columns.
+_MOST_COLUMNS = 490
+
 
 @dataclass(frozen=True)
 class YearAndMonth:
@@ -84,8 +87,14 @@ class TableLayout:
     comment: str | None = None
 
     def __post_init__(self) -> None:
-        """Refuses a key or period that is not among the columns, or of another type."""
+        """Refuses a key or period that is not among the columns, or a load column that is."""
         definition = self.definition
+        if len(self.columns) > _MOST_COLUMNS:
+            raise ConfigurationError(
+                f"{definition.source} has {len(self.columns)} columns, and at most {_MOST_COLUMNS} "
+                "can be loaded.",
+                remedy="List those to load under `columns` in ETL_TABLES_FILE.",
+            )
         for name in self.names:
             fault = column_name_fault(name)
             if fault:
@@ -94,6 +103,7 @@ class TableLayout:
                     remedy=f"Leave it out, with {without(self, name)} in ETL_TABLES_FILE.",
                     column=name,
                 )
+        self._refuse_load_columns()
         self._require("key", definition.key)
         if definition.period:
             self._require("period", definition.period.columns)
@@ -108,6 +118,16 @@ class TableLayout:
     def position(self, name: str) -> int:
         """Where the column of this name stands."""
         return self.names.index(name)
+
+    def _refuse_load_columns(self) -> None:
+        for name in self.definition.load_columns:
+            if name in self.names:
+                raise ConfigurationError(
+                    f"Column {name} of the load columns of {self.definition.target} is in "
+                    f"{self.definition.source} too.",
+                    remedy=f"Take it out of `load_columns`, or set {without(self, name)}.",
+                    column=name,
+                )
 
     def _require(self, what: str, names: Iterable[str]) -> None:
         for name in names:

@@ -71,6 +71,11 @@ def read(result: Iterable[Values], layout: TableLayout) -> dict[Period, PeriodDi
     }
 
 
+def width(layout: TableLayout) -> int:
+    """How many values a row of `statement` has."""
+    return control_totals.width(layout) + len(_SEEDS)
+
+
 def _row_hash(
     columns: Sequence[tuple[Column, ColumnElement[Any]]], *, seed: int, rotated: bool
 ) -> ColumnElement[Any]:

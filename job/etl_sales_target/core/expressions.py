@@ -1,8 +1,9 @@
 """What both databases compute of a value, each in its own SQL.
 
 Sources: Oracle's SQL Language Reference and PostgreSQL's chapter "Functions and Operators". Nothing
-here depends on a session's NLS or DateStyle settings. SQLAlchemy is not to keep the compiled SQL: it
-would not see the attributes beside the clauses.
+here depends on a session's NLS or DateStyle settings.
+
+SQLAlchemy does not keep the compiled SQL, as it would not see the attributes beside the clauses.
 """
 
 from typing import Any

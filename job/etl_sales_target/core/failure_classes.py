@@ -34,10 +34,11 @@ LOGIN = FailureClass(
 )
 GRANT = FailureClass(NotAllowedError, "Ask the DBA for the privilege that is missing.")
 MISSING = FailureClass(
-    NotFoundError, "Check the name in the setting, and that this user may see the object."
+    NotFoundError,
+    "Check the name in the settings or in ETL_TABLES_FILE, and that this user may see the object.",
 )
 TYPE = FailureClass(
-    NotFoundError, "The columns must be NUMBER in Oracle and NUMERIC in PostgreSQL."
+    NotFoundError, "Make both sides' types fit: `etl-sales-target tables` shows them."
 )
 BUSY = FailureClass(TemporaryError, "The database is busy; try again.")
 TLS = FailureClass(

@@ -59,7 +59,7 @@ def column_name_fault(name: str) -> str | None:
     The answer continues a sentence that begins with the column's name.
     """
     if not _COLUMN.fullmatch(name):
-        return "is not a name in letters, digits, '_', '$' and '#'"
+        return "is not a name of letters, digits, '_', '$' and '#' that begins with a letter or '_'"
     if len(name) > COLUMN_NAME_BYTES:
         return f"has more than {COLUMN_NAME_BYTES} bytes, the most that PostgreSQL keeps of a name"
     if name in _SYSTEM_COLUMNS:

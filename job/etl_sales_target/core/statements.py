@@ -19,6 +19,7 @@ from sqlalchemy import (
     Text,
     and_,
     any_,
+    bindparam,
     cast,
     collate,
     column,
@@ -249,5 +250,7 @@ def in_periods(sql: SqlTable, periods: Sequence[Period]) -> ColumnElement[bool]:
 
 def _one_of(value: ColumnElement[Any], values: Sequence[Decimal | None]) -> ColumnElement[bool]:
     known = [each for each in values if each is not None]
-    conditions = [value.in_(known)] if known else []
+    # A bind variable that is named after a column would need quotes where the column does.
+    among = bindparam("period", known, type_=Numeric(), unique=True, expanding=True)
+    conditions = [value.in_(among)] if known else []
     return or_(*conditions, value.is_(None)) if None in values else conditions[0]

@@ -3,6 +3,8 @@
 Every other type is refused by name: what cannot be kept exactly is never rounded.
 """
 
+from collections.abc import Sequence
+
 import oracledb
 
 from etl_sales_target.core.columns import Column, ColumnType, Kind
@@ -16,6 +18,15 @@ _TEXTS = {
     oracledb.DB_TYPE_NCHAR: "NCHAR",
 }
 
+# The names in Oracle's DDL of types that the driver calls otherwise.
+_REFUSED = {
+    oracledb.DB_TYPE_TIMESTAMP_TZ: "TIMESTAMP WITH TIME ZONE",
+    oracledb.DB_TYPE_TIMESTAMP_LTZ: "TIMESTAMP WITH LOCAL TIME ZONE",
+    oracledb.DB_TYPE_INTERVAL_DS: "INTERVAL DAY TO SECOND",
+    oracledb.DB_TYPE_INTERVAL_YM: "INTERVAL YEAR TO MONTH",
+    oracledb.DB_TYPE_LONG_RAW: "LONG RAW",
+}
+
 # What the driver says of a NUMBER without precision, and the scale of one that floats.
 _UNCONSTRAINED = 0
 _FLOATING_SCALE = -127
@@ -27,26 +38,36 @@ _MOST_FRACTION_DIGITS = 6
 _DATETIME_BYTES = 29
 
 
-def describe(source: TableName, found: oracledb.FetchInfo) -> Column:
-    """The column that the driver describes.
+def describe(source: TableName, found: Sequence[oracledb.FetchInfo]) -> tuple[Column, ...]:
+    """The columns that the driver describes.
 
-    Raises NotFoundError where the job cannot keep its values exactly, or where its name is not in
+    Raises NotFoundError for one whose values the job cannot keep exactly, or whose name is not in
     upper case in Oracle.
     """
+    columns = {each.name: _column(each) for each in found}
+    kept = [column for column in columns.values() if isinstance(column, Column)]
+    for name, fault in columns.items():
+        if isinstance(fault, str):
+            raise NotFoundError(
+                f"Column {_shown(name)} of {source} {fault}.",
+                remedy=f"Leave it out, with `columns: [{', '.join(each.name for each in kept)}]` "
+                "in ETL_TABLES_FILE.",
+                column=name.lower(),
+            )
+    return tuple(kept)
+
+
+def _shown(name: str) -> str:
+    return name.lower() if name == name.upper() else f'"{name}"'
+
+
+def _column(found: oracledb.FetchInfo) -> Column | str:
+    """The column, or why it cannot be loaded: the end of a sentence that begins with its name."""
+    if found.name != found.name.upper():
+        return "is not in upper case in Oracle"
     column_type = _column_type(found)
     if column_type is None:
-        raise NotFoundError(
-            f"Column {found.name.lower()} of {source} is {_name(found)}, which cannot be kept "
-            "exactly.",
-            remedy="Leave it out: list the other columns under `columns` in ETL_TABLES_FILE.",
-            column=found.name.lower(),
-        )
-    if found.name != found.name.upper():
-        raise NotFoundError(
-            f'Column "{found.name}" of {source} is not in upper case in Oracle.',
-            remedy="Leave it out: list the other columns under `columns` in ETL_TABLES_FILE.",
-            column=found.name,
-        )
+        return f"is {_name(found)}, which cannot be kept exactly"
     return Column(found.name.lower(), column_type)
 
 
@@ -73,7 +94,7 @@ def _name(found: oracledb.FetchInfo) -> str:
         return f"{_TEXTS[type_code]}({found.display_size})"
     if type_code is oracledb.DB_TYPE_TIMESTAMP:
         return f"TIMESTAMP({found.scale or 0})"
-    return str(type_code.name).removeprefix("DB_TYPE_").replace("_", " ")
+    return _REFUSED.get(type_code) or str(type_code.name).removeprefix("DB_TYPE_")
 
 
 def _number(precision: int, scale: int) -> str:

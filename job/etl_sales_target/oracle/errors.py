@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 from etl_sales_target.core.errors import (
     ConfigurationError,
+    DataError,
     JobError,
     NotAllowedError,
     NotFoundError,
@@ -47,6 +48,11 @@ _SERVICE = FailureClass(
 _UNDO = FailureClass(
     TemporaryError, "Oracle's undo no longer holds the snapshot; try again when it is calm."
 )
+_ROW = FailureClass(
+    DataError,
+    "An expression of the source, such as a view's, fails on one of its rows: correct the row or "
+    "the view.",
+)
 _CLIENT = FailureClass(
     NotFoundError,
     "Check ETL_ORACLE_CLIENT_DIR: libclntsh.so and libaio.so.1 must be there, readable and known "
@@ -63,8 +69,19 @@ FAILURE_CLASSES: dict[str, FailureClass] = {
     "ORA-01775": MISSING,  # looping chain of synonyms
     "ORA-04043": MISSING,  # object does not exist
     "ORA-04063": MISSING,  # view has errors
-    "ORA-01722": TYPE,  # invalid number
     "ORA-00932": TYPE,  # inconsistent datatypes
+    "ORA-01426": _ROW,  # numeric overflow
+    "ORA-01427": _ROW,  # single-row subquery returns more than one row
+    "ORA-01476": _ROW,  # divisor is equal to zero
+    "ORA-01489": _ROW,  # result of string concatenation is too long
+    "ORA-01722": _ROW,  # invalid number
+    "ORA-01839": _ROW,  # date not valid for month specified
+    "ORA-01841": _ROW,  # year out of range
+    "ORA-01843": _ROW,  # not a valid month
+    "ORA-01847": _ROW,  # day of month out of range
+    "ORA-01858": _ROW,  # a non-numeric character where a numeric was expected
+    "ORA-01861": _ROW,  # literal does not match format string
+    "ORA-06502": _ROW,  # PL/SQL: numeric or value error
     "ORA-01017": LOGIN,  # invalid username/password
     "ORA-01005": LOGIN,  # null password given
     "DPY-4001": LOGIN,  # no credentials specified
@@ -150,6 +167,15 @@ FAILURE_CLASSES: dict[str, FailureClass] = {
 }
 
 
+# What a view's function raises by RAISE_APPLICATION_ERROR.
+_OF_APPLICATIONS = re.compile(r"ORA-20\d{3}")
+
+
+def failure_class(code: str) -> FailureClass | None:
+    """The failure class of a code, or None where nothing is known of it."""
+    return _ROW if _OF_APPLICATIONS.fullmatch(code) else FAILURE_CLASSES.get(code)
+
+
 @contextlib.contextmanager
 def translated(doing: str) -> Iterator[None]:
     """Raises the driver's errors as JobErrors; `doing` completes "could not ..."."""
@@ -175,8 +201,8 @@ def _translate(error: oracledb.Error, doing: str) -> JobError:
     text = " ".join(_HELP.sub("", str(error)).split()).removesuffix(".")
     codes = _CODE.findall(text)
     # The last known code is the cause: the driver and Oracle both print the outermost first.
-    code = next((code for code in reversed(codes) if code in FAILURE_CLASSES), None)
-    failure = FAILURE_CLASSES.get(code or "")
+    code = next((code for code in reversed(codes) if failure_class(code)), None)
+    failure = failure_class(code or "")
     if "certificate" in text.lower():
         failure = TLS
     message = f"Oracle: could not {doing}: {text}."

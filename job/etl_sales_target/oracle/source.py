@@ -1,5 +1,6 @@
 """The source table: described, then digested, added up and read in one snapshot."""
 
+import contextlib
 import dataclasses
 import datetime
 from collections.abc import Generator, Iterator, Mapping, Sequence
@@ -8,14 +9,16 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
+import oracledb
 from sqlalchemy import Select
 
 from etl_sales_target.core import control_totals, digest, statements
+from etl_sales_target.core.columns import NUMBER, Kind
 from etl_sales_target.core.control_totals import ControlTotals
 from etl_sales_target.core.copy_format import Batch
 from etl_sales_target.core.definitions import TableDefinition, TableLayout
 from etl_sales_target.core.digest import PeriodDigest
-from etl_sales_target.core.errors import NotFoundError, TemporaryError
+from etl_sales_target.core.errors import DataError, NotFoundError, TemporaryError
 from etl_sales_target.core.names import TableName
 from etl_sales_target.core.periods import Period
 from etl_sales_target.core.statements import SqlTable
@@ -38,6 +41,8 @@ _NOW = """
                    'NLS_CALENDAR=GREGORIAN')
       from dual
 """
+
+_NO_COLUMN = "ORA-00904"
 
 _READ_DICTIONARY = "read Oracle's dictionary"
 
@@ -83,20 +88,39 @@ class Source:
         Raises NotFoundError where the table or a column is missing, or has a type that cannot be
         kept; ConfigurationError where the definition does not fit the columns.
         """
-        statement = statements.no_rows(self._name, self._definition.columns, self._session.spell)
-        with self._query(statement) as rows:
-            found = tuple(columns.describe(self._name, each) for each in rows.description)
-        return TableLayout(self._definition, found)
+        try:
+            found = self._description(self._definition.columns)
+        except NotFoundError as error:
+            self._name_missing_columns(error)
+            raise
+        return TableLayout(self._definition, columns.describe(self._name, found))
+
+    def _description(self, names: Sequence[str] | None) -> Sequence[oracledb.FetchInfo]:
+        statement = statements.no_rows(self._name, names, self._session.spell)
+        with self._query(statement, row_bytes=1) as rows:
+            return rows.description
+
+    def _name_missing_columns(self, error: NotFoundError) -> None:
+        """Raises NotFoundError for the columns of the definition that the source does not have."""
+        if error.code != _NO_COLUMN or not self._definition.columns:
+            return
+        there = {each.name.lower() for each in self._description(None) if each.name.isupper()}
+        missing = [name for name in self._definition.columns if name not in there]
+        if missing:
+            left = ", ".join(name for name in self._definition.columns if name in there)
+            raise NotFoundError(
+                f"{self._name} has no column {', '.join(missing)}.",
+                remedy=f"Leave it out, with `columns: [{left}]` in ETL_TABLES_FILE.",
+                code=error.code,
+            ) from error
 
     @cached_property
     def _sql(self) -> SqlTable:
         return SqlTable(self._name, self.layout, self._session.spell)
 
-    @cached_property
-    def _fetch_rows(self) -> int:
-        """The rows of a round trip."""
-        row_bytes = sum(column.type.most_bytes for column in self.layout.columns)
-        return max(1, min(self._batch_rows, _BYTES_A_ROUND_TRIP // max(row_bytes, 1)))
+    def _fetch_rows(self, row_bytes: int) -> int:
+        """How many rows of at most this length a round trip brings."""
+        return max(1, min(self._batch_rows, _BYTES_A_ROUND_TRIP // row_bytes))
 
     def resolve(self) -> str:
         """What the source's name stands for: table, view or synonym, from Oracle's dictionary.
@@ -145,12 +169,14 @@ class Source:
 
     def digests(self) -> Mapping[Period, PeriodDigest]:
         """Each period's control totals and digest, in one scan."""
-        with self._query(digest.statement(self._sql), literal=True) as rows:
+        row_bytes = digest.width(self.layout) * NUMBER.most_bytes
+        with self._query(digest.statement(self._sql), row_bytes=row_bytes, literal=True) as rows:
             return digest.read(map(_decimals, _all(rows)), self.layout)
 
     def control_totals(self) -> Mapping[Period, ControlTotals]:
         """Each period's rows, non-null counts and sums."""
-        with self._query(control_totals.statement(self._sql, None)) as rows:
+        row_bytes = control_totals.width(self.layout) * NUMBER.most_bytes
+        with self._query(control_totals.statement(self._sql, None), row_bytes=row_bytes) as rows:
             return control_totals.read(map(_decimals, _all(rows)), self.layout)
 
     def batches(self, periods: Sequence[Period] | None) -> Generator[Batch, None, None]:
@@ -160,23 +186,36 @@ class Source:
 
         Close it where it may not be read to its end: while the connection still stands.
         """
-        at_a_time = min(_ROWS_AT_A_TIME, self._fetch_rows)
+        row_bytes = sum(column.type.most_bytes for column in self.layout.columns)
+        at_a_time = min(_ROWS_AT_A_TIME, self._fetch_rows(row_bytes))
         for group in _groups(periods):
             statement = statements.source_rows(self._sql, group)
-            with self._query(statement, fetch_rows=self._fetch_rows) as rows:
+            with self._valid_texts(), self._query(statement, row_bytes=row_bytes) as rows:
                 self._require_columns(rows)
                 while batch := rows.next(at_a_time):
                     yield batch
 
+    @contextlib.contextmanager
+    def _valid_texts(self) -> Iterator[None]:
+        """Raises DataError for a text that the driver, which does not say where, cannot read."""
+        try:
+            yield
+        except UnicodeDecodeError as error:
+            texts = [each.name for each in self.layout.columns if each.type.kind is Kind.TEXT]
+            where = f"Column {texts[0]}" if len(texts) == 1 else f"One of {', '.join(texts)}"
+            raise DataError(
+                f"{where} of {self._name} has a text that is not valid in its character set.",
+                remedy="Correct the text in the source, or leave its column out of `columns`.",
+            ) from error
+
     def _query(
-        self,
-        statement: Select[Any],
-        *,
-        fetch_rows: int = _ROWS_AT_A_TIME,
-        literal: bool = False,
+        self, statement: Select[Any], *, row_bytes: int, literal: bool = False
     ) -> AbstractContextManager[Rows]:
         return self._session.query(
-            statement, doing=f"read {self._name}", fetch_rows=fetch_rows, literal=literal
+            statement,
+            doing=f"read {self._name}",
+            fetch_rows=self._fetch_rows(row_bytes),
+            literal=literal,
         )
 
     def _require_columns(self, rows: Rows) -> None:

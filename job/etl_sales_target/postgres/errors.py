@@ -28,7 +28,14 @@ from etl_sales_target.core.failure_classes import (
     FailureClass,
 )
 
-_VALUE = FailureClass(DataError, "The target's columns must be NUMERIC without precision.")
+_VALUE = FailureClass(
+    DataError, "The target's columns must have the types that `etl-sales-target tables` shows."
+)
+_DATE = FailureClass(
+    DataError,
+    "PostgreSQL does not have every date of Oracle's, such as 29 February 1500: correct it in the "
+    "source, or leave its column out of `columns`.",
+)
 _ENCODING = FailureClass(
     DataError,
     "The encoding of the target's database lacks a character that was sent: use a UTF8 database, "
@@ -80,6 +87,7 @@ FAILURE_CLASSES: dict[str, FailureClass] = {
     "08": NETWORK,  # connection_exception
     "22P05": _ENCODING,  # untranslatable_character
     "22021": _ENCODING,  # character_not_in_repertoire
+    "22008": _DATE,  # datetime_field_overflow
     "22": _VALUE,  # data_exception
     "23": FailureClass(
         DataError, "Drop the constraint of the target that the source does not keep."

@@ -94,7 +94,8 @@ _DESCRIPTIONS = {
     ),
     "further column": _Description(
         "column {what} is not in the source, and its values would be lost",
-        "Move the column to a table of its own, make it a generated column, or, if it has a "
+        "If the source no longer has it, ALTER TABLE … DROP COLUMN …; else move it to a table of "
+        "its own, make it a generated column, or, if it has a "
         "default that is right for every row, list it under `load_columns` in ETL_TABLES_FILE.",
     ),
     "load column": _Description(

@@ -40,14 +40,13 @@ from sqlalchemy.types import TypeEngine
 from etl_sales_target.core import digest
 from etl_sales_target.core.definitions import TableLayout
 from etl_sales_target.core.digest import PeriodDigest
-from etl_sales_target.core.names import TableName
+from etl_sales_target.core.names import LEDGER_TABLES, TableName
 from etl_sales_target.core.periods import WHOLE_TABLE, Period
 from etl_sales_target.core.plan import LoadedPeriod
 from etl_sales_target.core.result import Outcome, Report
 from etl_sales_target.postgres.session import PostgresSession
 
-RUNS = "etl_sales_target_runs"
-PERIODS = "etl_sales_target_periods"
+RUNS, PERIODS = LEDGER_TABLES
 
 
 _LOCK_LAYOUT = text("SELECT pg_advisory_xact_lock(hashtextextended('etl-sales-target layout', 0))")

@@ -19,6 +19,7 @@ from psycopg.errors import _WaitTimeout
 from psycopg.types.json import set_json_dumps
 from sqlalchemy import (
     ClauseElement,
+    Column,
     Connection,
     CursorResult,
     Dialect,
@@ -212,6 +213,10 @@ class PostgresSession:
     def name_of(self, table: Table) -> str:
         """The table's name as SQL text, quoted where it must be."""
         return self._preparer.format_table(table)
+
+    def name_of_column(self, column: Column[Any]) -> str:
+        """The column's name as SQL text, quoted where it must be."""
+        return self._preparer.format_column(column)
 
     def column_types(self, table: Table) -> dict[str, str]:
         """The table's columns with their SQL types; empty where there is no such table."""

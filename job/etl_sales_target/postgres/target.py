@@ -2,7 +2,9 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
+from sqlalchemy import Column as SqlColumn
 from sqlalchemy import Executable, delete, func, select, text
 from sqlalchemy.schema import CreateColumn, CreateTable, SetColumnComment, SetTableComment
 
@@ -19,6 +21,13 @@ from etl_sales_target.postgres.session import PostgresSession
 
 _TIMESTAMP = re.compile(r"timestamp(?:\((\d)\))? without time zone")
 _MOST_FRACTION_DIGITS = 6
+
+# Types whose every value the type that is needed keeps. Not CHAR: the cast drops its blanks.
+_NARROWER = {
+    Kind.NUMBER: re.compile(r"numeric\(.*\)|smallint|integer|bigint"),
+    Kind.TEXT: re.compile(r"character varying\(\d+\)"),
+    Kind.DATETIME: re.compile(r"date|timestamp\(\d\) without time zone"),
+}
 
 
 class Target:
@@ -77,14 +86,20 @@ class Target:
                     column=column.name,
                 )
             if not holds(found, column):
-                name = sql_column.name
                 raise NotFoundError(
                     f"Column {column.name} of {self.name} is {found}, and {column.type.source} of "
                     f"the source needs {column.type.target}.",
-                    remedy=f"ALTER TABLE {self._name_in_sql} ALTER COLUMN {name} TYPE "
-                    f"{column.type.target}.",
+                    remedy=f"{self._alteration(found, column, sql_column)}; then `run --full`.",
                     column=column.name,
                 )
+
+    def _alteration(self, found: str, column: Column, sql_column: SqlColumn[Any]) -> str:
+        """The statement that gives a column of the target the type that it needs."""
+        name = self._session.name_of_column(sql_column)
+        if _NARROWER[column.type.kind].fullmatch(found):
+            return f"ALTER TABLE {self._name_in_sql} ALTER COLUMN {name} TYPE {column.type.target}"
+        added = self._session.sql_of(CreateColumn(sql_column))
+        return f"ALTER TABLE {self._name_in_sql} DROP COLUMN {name}, ADD COLUMN {added}"
 
     @property
     def _name_in_sql(self) -> str:

@@ -264,6 +264,19 @@ def test_tls_is_served_to_a_client_that_trusts_the_ca(
         assert len(cursor.execute("select n, s from t").fetchall()) == 3000
 
 
+def test_a_call_is_cancelled_over_tls(
+    behind: Behind, tls_server: OracleStandin, authority: Path
+) -> None:
+    behind.execute("CREATE OR REPLACE VIEW apps.slow AS SELECT 1::numeric n FROM pg_sleep(60)")
+    trusting = ssl.create_default_context(cafile=authority / "ca.pem")
+    arguments = {"dsn": _tcps(tls_server), "ssl_context": trusting}
+    with connect(tls_server, **arguments) as connection, connection.cursor() as cursor:
+        connection.call_timeout = 300
+        with pytest.raises(oracledb.DatabaseError, match="DPY-4024"):
+            cursor.execute("select n from slow")
+        assert cursor.execute("select 1 from dual").fetchone() == (1,)
+
+
 def test_tls_is_refused_by_a_client_that_does_not_know_the_ca(tls_server: OracleStandin) -> None:
     with pytest.raises(oracledb.OperationalError, match="CERTIFICATE_VERIFY_FAILED"):
         connect(tls_server, dsn=_tcps(tls_server), ssl_context=ssl.create_default_context())

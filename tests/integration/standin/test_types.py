@@ -108,6 +108,21 @@ def test_a_view_has_the_types_of_its_table(cursor: oracledb.Cursor) -> None:
     assert shown(cursor.description) == nullable
 
 
+def test_the_dictionary_names_the_types(cursor: oracledb.Cursor) -> None:
+    cursor.execute("select column_name, data_type from all_tab_cols where table_name = 'T'")
+    types = {name.lower(): kind for name, kind in cursor.fetchall()}
+    some = {name: types[name] for name in ("n", "f", "v", "nv_3", "c", "nc", "d", "t0", "t3", "t9")}
+    assert list(some.values()) == [
+        "NUMBER", "FLOAT", "VARCHAR2", "NVARCHAR2", "CHAR", "NCHAR", "DATE", "TIMESTAMP(0)",
+        "TIMESTAMP(3)", "TIMESTAMP(9)",
+    ]  # fmt: skip
+    others = ("t6", "ltz", "tz", "cl", "lor", "bf", "r")
+    assert [types[name] for name in others] == [
+        "TIMESTAMP(6)", "TIMESTAMP(6) WITH LOCAL TIME ZONE", "TIMESTAMP(6) WITH TIME ZONE",
+        "CLOB", "LONG RAW", "BINARY_FLOAT", "RAW",
+    ]  # fmt: skip
+
+
 def test_a_subquery_keeps_the_types(cursor: oracledb.Cursor) -> None:
     cursor.execute("select nv, f, t0 as moment from (select * from t) where 1 = 0")
     (nv, f, moment) = shown(cursor.description).values()
@@ -176,6 +191,26 @@ def test_blanks_do_not_distinguish_two_chars_or_a_char_and_a_literal(
     assert cursor.fetchone() == (1,)
 
 
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "nvl(c, v)", "coalesce(v, c)", "case when 1 = 1 then c else v end", "greatest(c, t)",
+        "decode(v, null, x.c)", "nvl2(v, v, (c))",
+    ],
+)  # fmt: skip
+def test_a_char_beside_a_varchar2_keeps_its_blanks(
+    cursor: oracledb.Cursor, editor: psycopg.Connection, expression: str
+) -> None:
+    stored(editor, c="ab", t="a")
+    cursor.execute(f"select {expression}, length4({expression}) from t x")
+    assert cursor.fetchall() == [("ab   ", 5)]
+
+
+def test_a_char_in_a_set_operation_is_refused(cursor: oracledb.Cursor) -> None:
+    with pytest.raises(oracledb.DatabaseError, match="ORA-03001"):
+        cursor.execute("select v from t union all select c from t")
+
+
 def test_what_postgresql_cannot_hold_has_markers(
     cursor: oracledb.Cursor, editor: psycopg.Connection
 ) -> None:
@@ -236,6 +271,13 @@ def test_a_moment_is_told_in_text(
             int(f"{sign.strip()}{digits}"),
         )
     ]
+
+
+def test_a_date_has_no_fraction_of_a_second(cursor: oracledb.Cursor) -> None:
+    cursor.execute("select to_char(t6, 'SS.FF6') from t where 1 = 0")
+    for name in ("d", "t.d"):
+        with pytest.raises(oracledb.DatabaseError, match="ORA-01821"):
+            cursor.execute(f"select to_char({name}, 'SS.FF6') from t where 1 = 0")
 
 
 @given(st.datetimes(dt.datetime(1, 1, 1), dt.datetime(9999, 12, 31, 23, 59, 59, 999999)))  # noqa: DTZ001

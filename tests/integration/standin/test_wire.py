@@ -4,6 +4,7 @@ Recordings of real servers say which messages come, in what order and of what la
 errors, 23ai for the rest. Their values are not here.
 """
 
+import struct
 from collections.abc import Iterator
 from typing import Any
 
@@ -80,6 +81,15 @@ def test_accept_comes_first_and_has_61_bytes(server: OracleStandin, line: Eavesd
     assert (accepted.up, accepted.kind, accepted.size) == (False, Packet.ACCEPT, 61)
 
 
+def test_data_types_are_said_again(server: OracleStandin, line: Eavesdropper) -> None:
+    with login(server, line):
+        data = [packet for packet in line.heard if packet.kind == Packet.DATA]
+    asked = b"".join(payload(packet) for packet in data if packet.up)
+    answered = b"".join(payload(packet) for packet in data if not packet.up)
+    begin = asked.index(struct.pack(">HHHH", 1, 1, 1, 0))  # VARCHAR2, the first of them
+    assert b"\x02" + asked[begin : begin + 2000] in answered
+
+
 def test_both_phases_of_a_login_end_with_error_0(
     server: OracleStandin, line: Eavesdropper, end: tuple[str, bytes]
 ) -> None:
@@ -100,9 +110,9 @@ def test_both_phases_of_a_login_end_with_error_0(
         assert not any(found[23:])
     name = b"AUTH_GLOBALLY_UNIQUE_DBID\0"
     assert bytes([1, 26, 26]) + name + bytes([1, 32, 32]) + server.unique_id.encode() in first
-    proof = second.index(b"AUTH_SVR_RESPONSE") + len(b"AUTH_SVR_RESPONSE")
-    assert second[proof : proof + 2] == bytes([1, 96])
-    assert bytes.fromhex(second[proof + 3 : proof + 99].decode())
+    value = second.index(b"AUTH_SVR_RESPONSE") + len(b"AUTH_SVR_RESPONSE")
+    assert second[value : value + 2] == bytes([1, 96])
+    assert bytes.fromhex(second[value + 3 : value + 99].decode())
 
 
 def test_an_execute_tells_its_cursor_before_it_ends(

@@ -77,6 +77,8 @@ def test_the_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
         ("target_table", "MB.T", TableName("mb", "t")),
         ("triggered_by", "dag/run", "dag/run"),
         ("pushgateway_url", "https://push:9091/base/", "https://push:9091/base"),
+        ("pushgateway_url", "http://[::1]:9091", "http://[::1]:9091"),
+        ("pushgateway_url", "http://[::1]", "http://[::1]"),
         ("pushgateway_url", "", None),
         ("pushgateway_user", "pusher", "pusher"),
         ("pushgateway_ca_file", "/ca.pem", Path("/ca.pem")),

@@ -60,11 +60,64 @@ def postgres_failure(sqlstate: str) -> psycopg.Error:
         return error
 
 
-@pytest.mark.parametrize("code", ORACLE)
+# What each row means for whoever starts the job: by their meaning, not by the table under test.
+MEANINGS_FOR_ORACLE: dict[type[JobError], str] = {
+    NotFoundError: """
+        ORA-00942 ORA-00904 ORA-00980 ORA-01775 ORA-04043 ORA-04063 ORA-00932
+        DPY-3001 DPY-3010 DPY-3012 DPY-3015 DPY-3040 DPI-1047 DPI-1050 DPI-1072
+    """,
+    NotAllowedError: """
+        ORA-01017 ORA-01005 ORA-28000 ORA-28001 ORA-01031 ORA-01045 DPY-4001 DPY-6002 DPY-6006
+        DPY-6008
+    """,
+    ConfigurationError: """
+        ORA-12154 ORA-12504 ORA-12533 DPY-2018 DPY-2029 DPY-2049 DPY-4000 DPY-4017 DPY-4018
+        DPY-4021 DPY-4022 DPY-4026 DPY-4027
+    """,
+    DataError: """
+        ORA-01426 ORA-01427 ORA-01476 ORA-01489 ORA-01722 ORA-01839 ORA-01841 ORA-01843 ORA-01847
+        ORA-01858 ORA-01861 ORA-06502
+    """,
+    TemporaryError: """
+        ORA-01555 ORA-01466 ORA-08103 ORA-08177 ORA-00054 ORA-01652 ORA-02391 ORA-04031
+        ORA-00018 ORA-00020 ORA-12516 ORA-12518 ORA-12519 ORA-12520 ORA-00028 ORA-01012
+        ORA-01013 ORA-01033 ORA-01034 ORA-01089 ORA-02396 ORA-02399 ORA-03113 ORA-03114
+        ORA-03135 ORA-12170 ORA-12514 ORA-12505 ORA-12526 ORA-12528 ORA-12535 ORA-12537
+        ORA-12541 ORA-12543 ORA-12545 ORA-12547 ORA-12560 ORA-12570 ORA-12609 DPY-1001
+        DPY-4011 DPY-4024 DPY-4033 DPY-4035 DPY-6000 DPY-6001 DPY-6003 DPY-6004 DPY-6005
+        DPI-1067 DPI-1080
+    """,
+}
+MEANINGS_FOR_POSTGRES: dict[type[JobError], str] = {
+    NotFoundError: "42P01 42703 3F000 3D000 42804 42883 42809 55000 0A000",
+    NotAllowedError: "42501 28",
+    TemporaryError: "25P03 25P04 55006 55P03 25006 08 40 53 57 58",
+    DataError: "22P05 22021 22008 22 23 44 P0",
+}
+
+
+def by_row(meanings: dict[type[JobError], str]) -> dict[str, type[JobError]]:
+    return {row: kind for kind, rows in meanings.items() for row in rows.split()}
+
+
+ORACLE_KINDS, POSTGRES_KINDS = by_row(MEANINGS_FOR_ORACLE), by_row(MEANINGS_FOR_POSTGRES)
+
+
+@pytest.mark.parametrize("code", ["ORA-20000", "ORA-20999"])
+def test_what_a_views_function_raises_is_about_a_row(code: str) -> None:
+    assert type(named_by_source(oracle_failure(code))) is DataError
+
+
+def test_no_row_goes_without_its_meaning() -> None:
+    assert ORACLE.keys() == ORACLE_KINDS.keys()
+    assert POSTGRES.keys() == POSTGRES_KINDS.keys()
+
+
+@pytest.mark.parametrize("code", ORACLE_KINDS)
 def test_every_row_for_oracle(code: str) -> None:
     error = named_by_source(oracle_failure(code))
 
-    assert type(error) is ORACLE[code].error
+    assert type(error) is ORACLE_KINDS[code]
     assert error.code == code
     assert error.remedy == ORACLE[code].remedy
     assert f"{code}: what Oracle says" in error.message
@@ -75,44 +128,19 @@ def states_of(row: str) -> list[str]:
     if len(row) == 5:
         return [row]
     known = [name for name in sqlstates._sqlcodes if name.startswith(row)]
-    return [state for state in known if state not in POSTGRES]
+    return [state for state in known if state not in POSTGRES_KINDS]
 
 
 @pytest.mark.parametrize(
-    ("row", "sqlstate"), [(row, state) for row in POSTGRES for state in states_of(row)]
+    ("row", "sqlstate"), [(row, state) for row in POSTGRES_KINDS for state in states_of(row)]
 )
 def test_every_row_for_postgres(row: str, sqlstate: str) -> None:
     error = named_by_target(postgres_failure(sqlstate))
 
-    assert type(error) is POSTGRES[row].error
+    assert type(error) is POSTGRES_KINDS[row]
     assert error.code == sqlstate
     assert error.remedy == POSTGRES[row].remedy
     assert "what PostgreSQL says" in error.message
-
-
-@pytest.mark.parametrize(
-    ("code", "kind"),
-    {
-        "ORA-00942": NotFoundError,
-        "ORA-00904": NotFoundError,
-        "ORA-01017": NotAllowedError,
-        "ORA-01031": NotAllowedError,
-        "ORA-28000": NotAllowedError,
-        "ORA-28001": NotAllowedError,
-        "ORA-01555": TemporaryError,
-        "ORA-03113": TemporaryError,
-        "ORA-12170": TemporaryError,
-        "ORA-12514": TemporaryError,
-        "ORA-12541": TemporaryError,
-        "ORA-12154": ConfigurationError,
-        "DPY-4018": ConfigurationError,
-        "DPY-4011": TemporaryError,
-        "DPY-6005": TemporaryError,
-        "DPI-1047": NotFoundError,
-    }.items(),
-)
-def test_what_people_on_call_meet_in_oracle(code: str, kind: type[JobError]) -> None:
-    assert type(named_by_source(oracle_failure(code))) is kind
 
 
 @pytest.mark.parametrize(
@@ -167,10 +195,10 @@ def test_the_innermost_known_code_is_the_cause() -> None:
 
 
 def test_a_code_that_nobody_knows_is_kept() -> None:
-    error = named_by_source(oracle_failure("ORA-01476", "divisor is equal to zero"))
+    error = named_by_source(oracle_failure("ORA-00600", "internal error code"))
 
     assert type(error) is JobError
-    assert error.code == "ORA-01476"
+    assert error.code == "ORA-00600"
 
 
 @pytest.mark.parametrize("name", [named_by_source, named_by_target], ids=["oracle", "postgres"])
@@ -231,3 +259,27 @@ def test_a_missing_password_is_not_tried_again() -> None:
     text = 'connection to server at "h", port 5432 failed: fe_sendauth: no password supplied'
 
     assert type(named_by_target(psycopg.OperationalError(text))) is NotAllowedError
+
+
+class PasswordSent:
+    """A connection of libpq on which the server has asked for the password."""
+
+    used_password = True
+
+
+@pytest.mark.parametrize(
+    ("said", "kind"),
+    [
+        ("server closed the connection unexpectedly", TemporaryError),
+        ("FATAL:  remaining connection slots are reserved for SUPERUSER", TemporaryError),
+        ("FATAL:  échec de l'authentification par mot de passe", NotAllowedError),
+        ("SCHWERWIEGEND:  Passwort-Authentifizierung fehlgeschlagen", NotAllowedError),
+    ],
+)
+def test_what_follows_the_password_is_a_refusal_where_the_server_said_it(
+    said: str, kind: type[JobError]
+) -> None:
+    error = psycopg.OperationalError(f"connection failed: {said}")
+    error._pgconn = PasswordSent()  # type: ignore[assignment]
+
+    assert type(named_by_target(error)) is kind

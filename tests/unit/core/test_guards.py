@@ -67,6 +67,8 @@ def test_warnings_count_the_rows_they_are_about() -> None:
         period(2024, 13): content(3, nulls={"id": 1}),
         period(2024, 0): content(4),
         period(None, None): content(6, nulls={"target_year": 6, "target_month": 6}),
+        period(None, 1): content(2, nulls={"target_year": 2}),
+        period(2024, None): content(1, nulls={"target_month": 1}),
     }
     made = make_plan(LoadRequest(Mode.RUN), source, {}, {}, DIGEST_VERSION)
     found = [*warnings(made, LAYOUT, repeated_keys=7)]
@@ -74,7 +76,7 @@ def test_warnings_count_the_rows_they_are_about() -> None:
     assert found == [
         "7 rows repeat the id of another row.",
         "3 rows have no id.",
-        "6 rows have no target_year.",
-        "6 rows have no target_month.",
+        "8 rows have no target_year.",
+        "7 rows have no target_month.",
         "7 rows have a month outside 1-12: 0, 13.",
     ]

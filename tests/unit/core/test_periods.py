@@ -95,3 +95,20 @@ def test_months_include_both_ends(year: str | None, month: str | None, inside: b
 
 def test_a_table_name_as_text() -> None:
     assert str(TableName("mb", "sales_target")) == "mb.sales_target"
+
+
+@pytest.mark.parametrize("year", ["NaN", "Infinity", "-Infinity", "1E+200", "2024.0", None])
+def test_equal_periods_are_one_key_whatever_they_hold(year: str | None) -> None:
+    """NaN too, which as a number is not equal to itself."""
+    one, other = period(year, "NaN"), period(year, "NaN")
+
+    assert one == other
+    assert {one: "found"}[other] == "found"
+    assert one != period(year, "1")
+
+
+@pytest.mark.parametrize("year", ["NaN", "Infinity", "-Infinity"])
+@pytest.mark.parametrize("month", ["1", "NaN"])
+def test_what_is_no_number_lies_in_no_range_of_months(year: str, month: str) -> None:
+    assert not period(year, month).is_calendar_month
+    assert period(year, month) not in MonthRange((1, 1), (9999, 12))

@@ -195,6 +195,17 @@ def test_what_is_left_alone_has_a_receipt_for_just_what_is_there(sides: Sides) -
             assert left.rows == found.totals.rows == target_rows[entry.period]
 
 
+@given(sides=SIDES, force=st.booleans())
+def test_the_source_is_asked_for_no_period_that_it_does_not_have(sides: Sides, force: bool) -> None:
+    plan = make_plan(FULL if force else RUN, *sides, DIGEST_VERSION)
+
+    if plan.periods is None:
+        assert plan.periods_to_read is None
+    else:
+        reloads = [entry.period for entry in plan.reloads]
+        assert plan.periods_to_read == [period for period in reloads if period in plan.source]
+
+
 @given(SIDES)
 def test_entries_stand_in_time(sides: Sides) -> None:
     plan = make_plan(RUN, *sides, DIGEST_VERSION)

@@ -11,8 +11,16 @@ from hypothesis import strategies as st
 
 from etl_sales_target.core.columns import Column, ColumnType, Kind
 from etl_sales_target.core.control_totals import ControlTotals, Magnitudes
+from etl_sales_target.core.copy_format import Batch
 from etl_sales_target.core.periods import Period
-from etl_sales_target.core.reconciliation import ReconciliationError, compare, reconcile
+from etl_sales_target.core.reconciliation import (
+    ReconciliationError,
+    RowDifference,
+    Verification,
+    at_most,
+    compare,
+    reconcile,
+)
 from support.builders import COLUMNS, LAYOUT, control_totals, period
 
 JANUARY = period(2024, 1)
@@ -271,3 +279,41 @@ def test_a_sum_says_what_it_adds_up() -> None:
         "2024-01 sum of the lengths of name: expected 3, found 4",
         "2024-01 sum of the dates in sold_on: expected 20240131000000, found 20240201000000",
     ]
+
+
+NONE, SOME = RowDifference(), RowDifference(count=1, rows=[(1,)])
+
+
+@pytest.mark.parametrize(
+    ("only_in_source", "only_in_target", "is_equal"),
+    [
+        (None, None, True),  # only control totals were compared
+        (NONE, NONE, True),
+        (SOME, NONE, False),
+        (NONE, SOME, False),
+    ],
+)
+def test_a_verification_is_equal_where_no_row_is_on_one_side_alone(
+    only_in_source: RowDifference | None, only_in_target: RowDifference | None, is_equal: bool
+) -> None:
+    found = Verification(COLUMNS, 1, 1, [], only_in_source, only_in_target)
+    [mismatch] = compare(
+        {JANUARY: control_totals(1)}, {}, columns=LAYOUT.columns, magnitudes=no_magnitudes
+    )
+
+    assert found.is_equal == is_equal
+    assert not dataclasses.replace(found, mismatches=[mismatch]).is_equal
+
+
+def test_a_source_may_send_as_many_rows_as_it_counted() -> None:
+    batches: list[Batch] = [[("1",), ("2",)], [("3",)]]
+
+    assert list(at_most(3, batches)) == batches
+
+
+def test_a_row_more_than_the_source_counted_is_not_passed_on() -> None:
+    passed = at_most(2, [[("1",), ("2",)], [("3",)]])
+
+    assert next(passed) == [("1",), ("2",)]
+    with pytest.raises(ReconciliationError, match="more rows than the 2"):
+        next(passed)

@@ -48,6 +48,7 @@ def test_error_says_how_the_call_ended(version: int) -> None:
     assert found[9] == 3  # SELECT
     assert found[9:15] == [3, 0, 0, 0, 0, 0]
     assert found[22] == 6  # the call's number, as the client gave it
+    assert found[24] == 1  # iterations that succeeded: that the rows ended is no failure
     assert found[29:31] == [1403, 3]
     assert found[31:-1] == ([3, 0] if version > 13 else [])
     assert found[-1] == b"ORA-01403: no data found\n"
@@ -57,6 +58,11 @@ def test_error_also_says_that_all_went_well() -> None:
     found = fields(messages.completion(24, CallEnd(sequence=1, call=2)), ERROR_TO_19C + "nn")
     assert found[:3] == [4, 1, 1]
     assert found[29:] == [0, 0, 0, 0]
+
+
+def test_an_execute_that_fails_has_no_iteration() -> None:
+    message = messages.completion(12, CallEnd(), error=OraError(942), sql_type=3)
+    assert fields(message, ERROR_TO_19C + "c")[24] == 0
 
 
 def test_the_parameters_of_an_execute_hold_the_cursor_as_recorded_from_23ai() -> None:

@@ -2,6 +2,7 @@
 
 import socket
 import struct
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -125,9 +126,28 @@ def test_a_client_that_goes_or_talks_nonsense_is_disconnected(sent: bytes) -> No
         reader.u8()
 
 
-def test_input_is_seen_before_it_is_read(wire: Wire) -> None:
-    assert not wire.server.has_input()
-    wire.client.sendall(packet(b"x", wide=False) + b"more")
-    assert wire.server.has_input(timeout=10)
-    wire.server.receive()
-    assert wire.server.has_input()
+MARKER = packet(bytes([1, 0, Marker.INTERRUPT]), Packet.MARKER)
+
+
+@pytest.mark.parametrize("before", [b"", data(b"one") + data(b"two"), data(b"x" * 100_000)])
+def test_a_marker_is_seen_before_it_is_read(wire: Wire, before: bytes) -> None:
+    wire.server.wide_lengths = True
+    assert not wire.server.is_interrupted()
+    threading.Thread(target=wire.client.sendall, args=[before + MARKER]).start()
+    assert wire.server.is_interrupted(timeout=10)
+    while (received := wire.server.receive())[0] == Packet.DATA:
+        assert wire.server.is_interrupted()
+    assert received == (Packet.MARKER, bytes([1, 0, Marker.INTERRUPT]))
+    assert not wire.server.is_interrupted()
+
+
+@pytest.mark.parametrize("sent", [data(b"more"), data(b"more")[:5], MARKER[:4], bytes(8)])
+def test_what_is_no_marker_does_not_interrupt(wire: Wire, sent: bytes) -> None:
+    wire.server.wide_lengths = True
+    wire.client.sendall(sent)
+    assert not wire.server.is_interrupted(timeout=0.05)
+
+
+def test_a_client_that_is_gone_interrupts(wire: Wire) -> None:
+    wire.client.close()
+    assert wire.server.is_interrupted()

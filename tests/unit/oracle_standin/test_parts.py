@@ -4,6 +4,7 @@ import doctest
 import importlib
 import pkgutil
 
+import numpy as np
 import psycopg
 import pytest
 from hypothesis import given
@@ -38,7 +39,7 @@ def test_a_name_travels_both_ways(name: str) -> None:
 
 
 def block(size: int) -> Block:
-    return Block(bytes(size), [0, size])
+    return Block(bytes(size), np.array([0, size], np.uint32))
 
 
 def test_the_cache_drops_what_was_not_used_longest() -> None:
@@ -66,7 +67,7 @@ def test_any_sizes_of_fetch_give_the_same_rows(
     rows: list[list[str | None]], sizes: list[int]
 ) -> None:
     encoder = RowEncoder([NUMBER] * 3)
-    encoded = encoder.encode(rows) if rows else Block(b"", [0])
+    encoded = encoder.encode(rows) if rows else Block(b"", np.zeros(1, np.uint32))
     result = from_cache([encoded] if rows else [])
     taken = [result.take(size) for size in sizes]
 

@@ -7,7 +7,7 @@ import pytest
 
 from oracle_standin.codec import clr, sized, universal
 from oracle_standin.generations import GENERATIONS
-from oracle_standin.requests import DataTypes, read_data_types, read_login
+from oracle_standin.requests import DataTypes, Option, read_data_types, read_execute, read_login
 from support.wire import data, reader_of
 
 NUMBER, SB1, ERROR, COLUMN = 2, 27, 652, 663
@@ -116,3 +116,27 @@ def test_text_has_a_length_or_not_as_the_client_says(flags: int, prefixed: bool)
     with reader_of(data(login)) as reader:
         reader.prefixed_text = terms.prefixed_text
         assert read_login(reader) == ("APPS", {"KEY": "value"})
+
+
+@pytest.mark.parametrize("prefixed", [False, True])
+def test_a_statement_has_a_length_or_not_as_was_agreed(prefixed: bool) -> None:
+    sql = b"select n from t where n = 1"
+    numbers = [1, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0]  # of which the eighth says that it is a query
+    request = b"".join(
+        [
+            universal(Option.PARSE | Option.EXECUTE),
+            universal(0),
+            bytes([1]) + universal(len(sql)),
+            bytes([1]) + universal(13) + bytes(2 + 1),
+            universal(10) + universal(0),  # rows wanted, longest LONG
+            bytes(1 + 1 + 5 + 1 + 1),  # no binds, no defines
+            bytes(len("nbbbnbnnbnb")),
+            clr(sql) if prefixed else sql,
+            *map(universal, numbers),
+        ]
+    )
+    with reader_of(data(request + b"\x7f")) as reader:
+        reader.prefixed_text = prefixed
+        found = read_execute(reader, 7)
+        assert reader.u8() == 0x7F
+    assert (found.sql, found.prefetch, found.bind_types) == (sql.decode(), 10, [])
