@@ -8,7 +8,10 @@ BENCH_OPTIONS ?=
 VENV := .venv
 # Each has a requirements file and a .venv of this name; plain `airflow` is the newest.
 AIRFLOWS := airflow airflow-2
-ENVIRONMENTS := $(AIRFLOWS) bench audit
+# The clients that `make conformance` lets judge the stand-in; one more comes from npm.
+CLIENTS := $(patsubst requirements/%.in,%,$(wildcard requirements/conformance-*.in))
+NODE_CLIENT := tests/conformance/drivers/node_oracledb
+ENVIRONMENTS := $(AIRFLOWS) $(CLIENTS) bench audit
 UV := $(VENV)/bin/uv
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 \
 	--generate-hashes --no-header --no-emit-index-url $(UPGRADE)
@@ -37,7 +40,7 @@ comma := ,
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo databases test lint format lock bench chart-table airflow-test image compose-demo test-oracle e2e soak audit clean $(AIRFLOWS:%=test-%)
+.PHONY: help setup demo databases test lint format lock bench chart-table airflow-test conformance image compose-demo test-oracle e2e soak audit clean $(AIRFLOWS:%=test-%)
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -74,6 +77,8 @@ lock: $(VENV)/uv-ready ## Lock the requirements anew (UPGRADE=--upgrade for newe
 	for name in $(ENVIRONMENTS); do \
 		$(COMPILE) requirements/$$name.in --output-file requirements/$$name.txt || exit 1; \
 	done
+	cd $(NODE_CLIENT) && npm install --package-lock-only --ignore-scripts \
+		--omit-lockfile-registry-resolved --no-audit --no-fund
 
 chart-table: setup ## Write the table of values in the chart's README from values.yaml
 	$(VENV)/bin/python helm/values_table.py
@@ -86,6 +91,13 @@ airflow-test: $(AIRFLOWS:%=test-%) ## Run the tests that need Airflow, in enviro
 # The folder's own conftest only: the others need what these environments do not have.
 $(AIRFLOWS:%=test-%): test-%: $(VENV)/ready .venv-%/ready
 	.venv-$*/bin/python -m pytest --confcutdir=tests/airflow tests/airflow
+
+# A client that cannot be installed is named, and its tests are skipped.
+conformance: setup ## Let other clients than the job's driver judge the stand-in for Oracle
+	@for client in $(CLIENTS:%=.venv-%/ready) $(NODE_CLIENT)/node_modules/ready; do \
+		$(MAKE) --no-print-directory $$client || echo "Not installed, skipped: $$client" >&2; \
+	done
+	$(VENV)/bin/pytest tests/conformance
 
 image: ## Build the image (TARGET=thin: without Oracle's client)
 	DOCKER_BUILDKIT=1 $(DOCKER) build $(DOCKER_BUILD_OPTIONS) --file docker/Dockerfile \
@@ -123,7 +135,7 @@ audit: .venv-audit/ready ## Look up known vulnerabilities of all that is locked 
 	done
 
 clean: ## Remove the environments and all caches
-	rm -rf $(VENV) $(ENVIRONMENTS:%=.venv-%) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
+	rm -rf $(VENV) $(ENVIRONMENTS:%=.venv-%) $(NODE_CLIENT)/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
 	find job tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/uv-ready: requirements/uv.txt
@@ -144,4 +156,8 @@ $(ENVIRONMENTS:%=.venv-%/ready): .venv-%/ready: $(VENV)/uv-ready requirements/%.
 	$(UV) venv --quiet --clear --python $(VENV)/bin/python .venv-$*
 	$(UV) pip sync --quiet --python .venv-$*/bin/python \
 		--require-hashes requirements/$*.txt
+	@touch $@
+
+$(NODE_CLIENT)/node_modules/ready: $(NODE_CLIENT)/package-lock.json
+	cd $(NODE_CLIENT) && npm ci --loglevel=error --ignore-scripts --no-audit --no-fund
 	@touch $@

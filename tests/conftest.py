@@ -18,7 +18,7 @@ pytest.register_assert_rewrite("support")
 pytest_plugins = ["support.fixtures"]
 
 # `make airflow-test` runs the ones in an environment of their own, `make e2e` the others.
-collect_ignore = ["airflow", "e2e"]
+collect_ignore = ["airflow", "conformance", "e2e"]
 
 _OUTSIDE = re.compile(r"(ETL_|AIRFLOW_CONN_|PG).*")
 _database_numbers = count(1)

@@ -62,7 +62,6 @@ class Load:
                 self._load(source, target, ledger)
             finally:
                 attempt.bytes_from_oracle = source.bytes_received
-                attempt.bytes_to_postgres = session.bytes_sent
         with signals.deferred(), attempt.timed(Phase.COMMIT):
             attempt.end(peak_memory_bytes=memory.peak_bytes())
             ledger.close(self.report(Outcome.SUCCEEDED))
@@ -111,9 +110,12 @@ class Load:
         with attempt.timed(Phase.COPY), closing(source.batches(plan.periods_to_read)) as batches:
             attempt.rows_deleted = target.delete(plan.periods)
             expected = plan.rows_to_copy
-            attempt.rows_copied = target.copy(
-                progress.track(at_most(expected, batches), total_rows=expected)
-            )
+            try:
+                attempt.rows_copied = target.copy(
+                    progress.track(at_most(expected, batches), total_rows=expected)
+                )
+            finally:
+                attempt.bytes_to_postgres = target.bytes_sent
 
     def _reconcile(self, layout: TableLayout, target: Target, plan: Plan) -> None:
         attempt = self.attempt

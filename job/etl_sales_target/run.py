@@ -4,6 +4,7 @@
 """
 
 import datetime
+import gc
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import structlog
@@ -78,6 +79,8 @@ def each_table(
                 raise StoppedError(f"{table}: {stop.message}", **stop.fields) from stop
             except Exception as error:  # noqa: BLE001 - whatever it is, the next one is tried
                 failures[table] = _logged(error)
+        # Its sessions form cycles, and `cli` makes the collector wait long for them.
+        gc.collect(0)
     if failures:
         raise TablesFailedError(failures, len(definitions))
 

@@ -10,10 +10,19 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from benchmark import goals, machine, table
-from benchmark.contenders import Contender, Sample, after_an_edit, of_peers, of_the_job, start_up
+from benchmark.contenders import (
+    Contender,
+    Sample,
+    after_an_edit,
+    of_loading,
+    of_peers,
+    of_reloading,
+    start_up,
+)
 from benchmark.process import Usage
 from benchmark.stage import Stage, stage
 from benchmark.table import Conditions, Samples
+from benchmark.tables import MIXED, SALES_TARGET, WIDE
 from demo.embedded_postgres import unwind_on_sigterm
 
 
@@ -34,30 +43,41 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for rows in options.rows:
         _say(f"{rows:,} rows: filling the source.")
         with stage(rows) as ready:
-            peers = of_peers() if rows <= options.peers_up_to else []
-            rounds = [
-                [*of_the_job(), *(peers if number < options.peer_repeats else ())]
-                for number in range(options.repeats)
-            ]
-            delays = options.delays if rows <= options.delays_up_to else ()
-            found |= _measure(ready, rounds, delays)
+            found |= _measure_sales_target(ready, options)
             starts = [start_up(ready) for _ in range(options.repeats)]
+        for other in (MIXED, WIDE):
+            _say(f"{rows:,} rows, {other.name}: filling the source.")
+            with stage(rows, other) as ready:
+                rounds = [of_loading(other)] * options.repeats
+                _run(ready, rounds[:1], "priming")
+                found[Conditions(other.name, rows, 0)] = _run(ready, rounds, "measuring")
     _print(found, starts)
     return 0
+
+
+def _measure_sales_target(ready: Stage, options: argparse.Namespace) -> dict[Conditions, Samples]:
+    own = [*of_loading(SALES_TARGET), *of_reloading(SALES_TARGET)]
+    peers = of_peers() if ready.rows <= options.peers_up_to else []
+    rounds = [
+        [*own, *(peers if number < options.peer_repeats else ())]
+        for number in range(options.repeats)
+    ]
+    delays = options.delays if ready.rows <= options.delays_up_to else ()
+    return _measure(ready, rounds, delays)
 
 
 def _measure(
     ready: Stage, rounds: Sequence[Sequence[Contender]], delays: Iterable[float]
 ) -> dict[Conditions, Samples]:
     _run(ready, rounds[:1], "priming")
-    undelayed = Conditions(ready.rows, 0)
+    undelayed = Conditions(ready.table.name, ready.rows, 0)
     found = {undelayed: _run(ready, rounds, "measuring")}
     for delay in delays:
         ready.set_delay(delay)
         samples = _run(ready, rounds, f"measuring, {delay:g} ms of delay")
-        found[Conditions(ready.rows, delay)] = samples
+        found[Conditions(ready.table.name, ready.rows, delay)] = samples
     ready.set_delay(0)
-    found[undelayed] |= _run(ready, [after_an_edit()] * len(rounds), "measuring")
+    found[undelayed] |= _run(ready, [after_an_edit(ready.table)] * len(rounds), "measuring")
     return found
 
 
@@ -67,7 +87,10 @@ def _run(
     samples = defaultdict(list)
     for number, contenders in enumerate(rounds, start=1):
         for contender in contenders:
-            _say(f"{ready.rows:,} rows, {purpose}, {number} of {len(rounds)}: {contender.name}")
+            _say(
+                f"{ready.table.name}, {ready.rows:,} rows, {purpose}, "
+                f"{number} of {len(rounds)}: {contender.name}"
+            )
             for name, sample in contender.measure(ready).items():
                 samples[name].append(sample)
     return dict(samples)

@@ -5,9 +5,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmark import process
+from benchmark import process, raw_copy
 from benchmark.process import Usage
-from benchmark.stage import MEASURED, PERIODS, Stage
+from benchmark.stage import MEASURED, Stage
+from benchmark.tables import PERIODS, MeasuredTable
 from demo.databases import FIRST_YEAR
 
 CEILING = "raw COPY of prepared bytes"
@@ -25,7 +26,6 @@ PEERS = (CHUNKED_INSERT, DLT, AIRFLOW, PANDAS)
 
 _ROOT = Path(__file__).parents[2]
 _JOB = str(Path(sys.executable).with_name("etl-sales-target"))
-_JOB_TABLE = "mb.sales_target"
 _PRIMED = "primed"
 
 
@@ -92,15 +92,19 @@ class JobContender(Contender):
         return {COPY_PHASE: copy, FIRST_LOAD: whole}
 
 
-def of_the_job() -> list[Contender]:
-    """The ceiling, and the runs that leave the source alone: each finds what the last one left."""
+def of_loading(table: MeasuredTable) -> list[Contender]:
+    """The ceiling, a first load, and a run that finds what the load left."""
     ceiling = [sys.executable, "-m", "benchmark.raw_copy"]
     return [
-        Contender(CEILING, ceiling, _empty, "sales_target"),
-        JobContender(FIRST_LOAD, [_JOB, "run"], _empty, _JOB_TABLE),
-        JobContender(UNCHANGED, [_JOB, "run"], _leave, _JOB_TABLE),
-        JobContender(FULL, [_JOB, "run", "--full"], _leave, _JOB_TABLE),
+        Contender(CEILING, ceiling, _empty, raw_copy.TABLE),
+        JobContender(FIRST_LOAD, [_JOB, "run"], _empty, table.target),
+        JobContender(UNCHANGED, [_JOB, "run"], _leave, table.target),
     ]
+
+
+def of_reloading(table: MeasuredTable) -> list[Contender]:
+    """A run that reloads everything, over what the last one left."""
+    return [JobContender(FULL, [_JOB, "run", "--full"], _leave, table.target)]
 
 
 def of_peers() -> list[Contender]:
@@ -127,9 +131,9 @@ def start_up(stage: Stage) -> Usage:
     return process.run([_JOB, "run"], environ, exit_code=69)
 
 
-def after_an_edit() -> list[Contender]:
+def after_an_edit(table: MeasuredTable) -> list[Contender]:
     """The run that follows an edit of the source, on a target that is loaded."""
-    return [JobContender(ONE_PERIOD, [_JOB, "run"], _edit, _JOB_TABLE)]
+    return [JobContender(ONE_PERIOD, [_JOB, "run"], _edit, table.target)]
 
 
 def _empty(stage: Stage) -> None:

@@ -74,7 +74,7 @@ def _server_seconds(pieces: Sequence[bytes]) -> list[float]:
     """The CPU of PostgreSQL's process for a raw COPY of each piece."""
     found = []
     with psycopg.connect(os.environ["TARGET_URL"]) as connection:
-        connection.execute(raw_copy.CREATE)
+        raw_copy.create(connection)
         for piece in pieces:
             start = _cpu_seconds(connection.info.backend_pid)
             raw_copy.copy(connection, [piece])

@@ -1,6 +1,7 @@
 """The ceiling: one COPY of bytes that lie ready in memory. `python -m benchmark.raw_copy`.
 
-The file COPY_FILE holds the rows in COPY's text format. Only the COPY is timed, not the start-up.
+The file COPY_FILE holds the rows in COPY's text format, COPY_COLUMNS the columns' names and types.
+Only the COPY is timed, not the start-up.
 """
 
 import json
@@ -13,18 +14,14 @@ from pathlib import Path
 import psycopg
 
 _BLOCK_BYTES = 128 * 1024
-CREATE = """
-CREATE TABLE sales_target (
-    id numeric, product_id numeric, target_month numeric, target_year numeric, target_amount numeric
-)
-"""
+TABLE = "raw_copy"
 
 
 def main() -> None:
     """Copy into a new table, and print what the COPY alone took."""
     blocks = _read_blocks()
     with psycopg.connect(os.environ["TARGET_URL"]) as connection:
-        connection.execute(CREATE)
+        create(connection)
         start, start_cpu = time.perf_counter(), time.process_time()
         copy(connection, blocks)
         said = {
@@ -34,9 +31,14 @@ def main() -> None:
     print(json.dumps(said))
 
 
+def create(connection: psycopg.Connection) -> None:
+    """Make the table."""
+    connection.execute(f"CREATE TABLE {TABLE} ({os.environ['COPY_COLUMNS']})".encode())
+
+
 def copy(connection: psycopg.Connection, blocks: Iterable[bytes | memoryview]) -> None:
     """One COPY of these rows."""
-    with connection.cursor() as cursor, cursor.copy("COPY sales_target FROM STDIN") as copy:
+    with connection.cursor() as cursor, cursor.copy(f"COPY {TABLE} FROM STDIN".encode()) as copy:
         for block in blocks:
             copy.write(block)
 

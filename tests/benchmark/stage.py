@@ -1,4 +1,4 @@
-"""What all are measured on: a source of one size, an empty target, and who compares them."""
+"""What all are measured on: a source table of one size, an empty target, and who compares them."""
 
 import json
 import os
@@ -12,12 +12,10 @@ from typing import Any
 
 import psycopg
 
-from demo.databases import fill_source
+from benchmark.tables import SALES_TARGET, MeasuredTable
 from demo.embedded_postgres import EmbeddedPostgres
 
-PERIODS = 60
 MEASURED = "measured"
-SOURCE = "apps.khs_customers_trx_targets"
 TESTS = Path(__file__).parents[1]
 
 # The target has one checkpoint, just before each measurement, and no vacuum but the contenders'
@@ -29,43 +27,30 @@ _TARGET_SETTINGS = {
     "min_wal_size": "2GB",
 }
 
-# What floats and DECIMAL(38, 9) cannot hold, in a thousandth of the rows.
-_HARD_AMOUNTS = f"""
-UPDATE {SOURCE} SET target_amount = CASE id / 1000 % 4
-    WHEN 0 THEN 9007199254740993
-    WHEN 1 THEN 12345678901234567890.123456789012345678
-    WHEN 2 THEN 0.1234567890123456789
-    ELSE -1e-20
-END
-WHERE id % 1000 = 0
-"""
-
-_EDIT = f"UPDATE {SOURCE} SET target_amount = coalesce(target_amount, 0) + 1 WHERE id = 1"
-
-_COPY_OUT = f"""
-COPY (
-    SELECT id, product_id, target_month, target_year, target_amount FROM {SOURCE}
-) TO STDOUT
-"""
-
 _FINGERPRINT = """
-SELECT count(*), sum(hashtextextended(concat_ws('|',
-    trim_scale(id::numeric), trim_scale(product_id::numeric), trim_scale(target_month::numeric),
-    trim_scale(target_year::numeric), coalesce(trim_scale(target_amount::numeric)::text, 'NULL')
-), 0)) FROM {table}
+SELECT count(*), sum(hashtextextended(concat_ws('|', {values}), 0)) FROM {table}
 """
 
 
 class Stage:
     """Two PostgreSQL servers, the source and the target, and the stand-in in front of the first."""
 
-    def __init__(self, source_url: str, target: EmbeddedPostgres, rows: int, folder: Path) -> None:
+    def __init__(
+        self,
+        table: MeasuredTable,
+        source_url: str,
+        target: EmbeddedPostgres,
+        rows: int,
+        folder: Path,
+    ) -> None:
+        self.table = table
         self.rows = rows
         self.copy_file = folder / "rows.copy"
+        self._tables_file = folder / "tables.yaml"
         self._source_url = source_url
         self._target = target
         self._prepare_source()
-        self._fingerprint = _fingerprint(source_url, SOURCE)
+        self._fingerprint = self._fingerprint_of(source_url, table.source)
         self._standin = _start_standin(source_url)
         self.oracle_uri: str = json.loads(self._answer())["uri"]
 
@@ -91,8 +76,10 @@ class Stage:
             "ETL_LOG_FORMAT": "json",
             "AIRFLOW_HOME": str(self.copy_file.parent),
             "COPY_FILE": str(self.copy_file),
+            "COPY_COLUMNS": self.table.types,
             "SOURCE_URI": self.oracle_uri,
             "TARGET_URL": url,
+            **({"ETL_TABLES_FILE": str(self._tables_file)} if self.table.definition else {}),
         }
 
     def empty(self, database: str) -> None:
@@ -118,12 +105,12 @@ class Stage:
     def edit(self) -> None:
         """Change one row of one period of the source."""
         with psycopg.connect(self._source_url) as connection:
-            connection.execute(_EDIT.encode())
-        self._fingerprint = _fingerprint(self._source_url, SOURCE)
+            connection.execute(self.table.edit.encode())
+        self._fingerprint = self._fingerprint_of(self._source_url, self.table.source)
 
     def is_exact(self, database: str, table: str) -> bool:
         """Whether the table holds the source's rows, digit for digit."""
-        return _fingerprint(self._target.url(database), table) == self._fingerprint
+        return self._fingerprint_of(self._target.url(database), table) == self._fingerprint
 
     def report(self, database: str) -> Mapping[str, Any]:
         """What the job's last run left in its ledger."""
@@ -139,16 +126,23 @@ class Stage:
         return psycopg.connect(self._target.url(), autocommit=True)
 
     def _prepare_source(self) -> None:
-        fill_source(self._source_url, self.rows, PERIODS)
+        self._tables_file.write_text(self.table.definition or "")
+        self.table.fill(self._source_url, self.rows)
+        source = self.table.source
         with psycopg.connect(self._source_url, autocommit=True) as connection:
-            connection.execute(_HARD_AMOUNTS.encode())
-            connection.execute(f"VACUUM (FREEZE, ANALYZE) {SOURCE}".encode())
+            connection.execute(f"VACUUM (FREEZE, ANALYZE) {source}".encode())
             with (
                 self.copy_file.open("wb") as file,
                 connection.cursor() as cursor,
-                cursor.copy(_COPY_OUT.encode()) as copy,
+                cursor.copy(f"COPY (SELECT * FROM {source}) TO STDOUT".encode()) as copy,
             ):
                 file.writelines(copy)
+
+    def _fingerprint_of(self, url: str, table: str) -> tuple[object, ...] | None:
+        """The number of rows, and the sum of their hashes: equal only where all rows are."""
+        query = _FINGERPRINT.format(values=self.table.values, table=table)
+        with psycopg.connect(url) as connection:
+            return connection.execute(query.encode()).fetchone()
 
     def _answer(self) -> str:
         assert self._standin.stdout is not None
@@ -159,24 +153,19 @@ class Stage:
 
 
 @contextmanager
-def stage(rows: int) -> Iterator[Stage]:
+def stage(rows: int, table: MeasuredTable = SALES_TARGET) -> Iterator[Stage]:
     """Everything ready, until the block ends."""
     with (
         EmbeddedPostgres() as source,
         EmbeddedPostgres(_TARGET_SETTINGS) as target,
         tempfile.TemporaryDirectory() as folder,
     ):
-        made = Stage(source.create_database("oracle_standin"), target, rows, Path(folder))
+        source_url = source.create_database("oracle_standin")
+        made = Stage(table, source_url, target, rows, Path(folder))
         try:
             yield made
         finally:
             made.close()
-
-
-def _fingerprint(url: str, table: str) -> tuple[object, ...] | None:
-    """The number of rows, and the sum of their hashes: equal only where all rows are."""
-    with psycopg.connect(url) as connection:
-        return connection.execute(_FINGERPRINT.format(table=table).encode()).fetchone()
 
 
 def _start_standin(url: str) -> subprocess.Popen[str]:

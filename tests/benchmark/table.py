@@ -11,14 +11,15 @@ from benchmark.contenders import CEILING, Sample
 Samples = dict[str, list[Sample]]
 
 HEADERS = [
-    "contender", "rows", "delay ms", "seconds (min-max)", "rows/s", "of the ceiling",
+    "table", "contender", "rows", "delay ms", "seconds (min-max)", "rows/s", "of the ceiling",
     "peak MiB", "WAL MB", "client CPU s", "result",
 ]  # fmt: skip
 
 
 class Conditions(NamedTuple):
-    """The source's rows, and the milliseconds added to each of its round trips."""
+    """A table's name and rows, and the milliseconds added to each of the source's round trips."""
 
+    table: str
     rows: int
     delay: float
 
@@ -26,13 +27,14 @@ class Conditions(NamedTuple):
 def as_text(found: Mapping[Conditions, Samples]) -> str:
     """Markdown that is as readable on a terminal."""
     lines = [line for conditions, samples in found.items() for line in _lines(conditions, samples)]
-    align = ["left", *["right"] * (len(HEADERS) - 2), "left"]
+    align = ["left", "left", *["right"] * (len(HEADERS) - 3), "left"]
     return tabulate(lines, HEADERS, tablefmt="github", disable_numparse=True, colalign=align)
 
 
 def _lines(conditions: Conditions, samples: Samples) -> list[list[str]]:
     return [
         [
+            conditions.table,
             name,
             f"{conditions.rows:,}",
             f"{conditions.delay:g}",

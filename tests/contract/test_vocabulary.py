@@ -19,6 +19,7 @@ FILES = [
     for folder in ("job", "dag", "docker", "helm", "docs", "tests", "README.md", "CHANGELOG.md")
     for file in sorted({PROJECT / folder, *(PROJECT / folder).rglob("*")})
     if file.suffix in {".md", ".py", ".sql", ".yaml", ".tpl", ".txt", ".json", ".svg", ".c"}
+    and "node_modules" not in file.parts
 ]
 
 

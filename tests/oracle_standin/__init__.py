@@ -30,11 +30,12 @@ How to read it, from the socket down:
     dialect       SQL -> sqlglot's tree                codec          NUMBER, DATE, lengths: pure
     sql           tree -> PostgreSQL's SQL             binds          bind variables -> literals
     functions     the functions that are known         names          upper case <-> lower case
-    store         PostgreSQL: snapshot, cursor, names  errors         ORA codes, from SQLSTATEs
+    store         PostgreSQL: snapshot, cursors        errors         ORA codes, from SQLSTATEs
     result        rows on their way out in fetches     rows           rows -> bytes, in blocks
     cache         encoded answers, by table version    groups         grouped answers, by group
     faults        what a test does to the clients      schema.sql     functions, dictionary, domains
-    datatypes     PostgreSQL's types -> Oracle's
+    datatypes     PostgreSQL's types -> Oracle's       dictionary     names, columns, versions
+    vectors       columns -> bytes, with numpy         installation   schema.sql into PostgreSQL
 
 Types. `timestamp(0)` is DATE, other types are what they are most like, and what PostgreSQL has no
 type for are domains, such as oracle_standin.nvarchar2: datatypes.py lists them all. Three things
@@ -44,7 +45,8 @@ a day of Oracle's Julian calendar, and so on for other centuries (see schema.sql
 behind all others. 5 to 14 October 1582 are days here, in Oracle they are not.
 
 How fast. An answer is encoded once and replayed while its tables stay unchanged, which is known
-from triggers on every table; see `python -m benchmark.standin`.
+from triggers on every table; see `python -m benchmark.standin`. With `caching=False` (or
+`--no-caching`) every query is PostgreSQL's to answer; what is answered does not change.
 
 By hand, beside a PostgreSQL 17 or newer that you may change (`make databases` starts both):
 

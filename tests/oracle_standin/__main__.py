@@ -22,6 +22,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--password", default="apps-secret")
     parser.add_argument("--service-name", default="EBS")
     parser.add_argument("--protocol", choices=["19c", "23ai"], default="19c")
+    parser.add_argument(
+        "--no-caching", dest="caching", action="store_false", help="run every query anew"
+    )
     options = vars(parser.parse_args(arguments))
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -14,6 +14,7 @@ from oracle_standin.conversation import Conversation, Reply
 from oracle_standin.dialect import parse
 from oracle_standin.errors import OraError, position_of
 from oracle_standin.faults import Faults
+from oracle_standin.generations import Generation
 from oracle_standin.messages import CallEnd, Column
 from oracle_standin.packets import BreakError, DisconnectedError
 from oracle_standin.requests import (
@@ -40,6 +41,7 @@ class Server(Protocol):
 
     service_name: str
     faults: Faults
+    generation: Generation
 
     def open_store(self, user: str, is_interrupted: Callable[[], bool]) -> Store: ...
 
@@ -192,7 +194,9 @@ class Calls:
         if self._session_statement(cursor.sql):
             return self._remember(request, cursor, b"")
         if cursor.statement is None:
-            cursor.statement = parse(number_binds(cursor.sql)[0])
+            cursor.statement = parse(
+                number_binds(cursor.sql)[0], knows_except=self._server.generation.knows_except
+            )
         if isinstance(cursor.statement, exp.Query):
             return self._query(request, cursor)
         return self._change(request, cursor)

@@ -46,8 +46,8 @@ class StandinOracle(Oracle):
     Parser = _Parser
 
 
-def parse(sql: str) -> exp.Expr:
-    """One statement; comments and hints are dropped.
+def parse(sql: str, *, knows_except: bool = False) -> exp.Expr:
+    """One statement; comments and hints are dropped. EXCEPT is MINUS from Oracle 21c on.
 
     >>> parse("select nvl(a, 0) from t").find(exp.Anonymous).name
     'nvl'
@@ -56,7 +56,7 @@ def parse(sql: str) -> exp.Expr:
     dialect = StandinOracle()
     try:
         tokens = dialect.tokenize(text)
-        _refuse_foreign(tokens)
+        _refuse_foreign(tokens, knows_except=knows_except)
         statements = dialect.parser().parse(tokens, text)
     except (SqlglotError, ValueError, RecursionError) as error:
         raise OraError(900, f"invalid SQL statement ({_first_line(error)})") from None
@@ -65,15 +65,15 @@ def parse(sql: str) -> exp.Expr:
     return statements[0]
 
 
-def _refuse_foreign(tokens: Sequence[Token]) -> None:
-    """Refuse what other databases read and Oracle 19c does not, or reads differently."""
+def _refuse_foreign(tokens: Sequence[Token], *, knows_except: bool) -> None:
+    """Refuse what other databases read and Oracle does not, or reads differently."""
     for token, after in pairwise(tokens):
         kinds = token.token_type, after.token_type
         if token.token_type == TokenType.DCOLON:  # a::number
             raise OraError(911)
         if token.text == "==" or kinds == (TokenType.COMMA, TokenType.FROM):
             raise OraError(936)
-        if token.text.upper() == "EXCEPT":  # MINUS until 21c
+        if token.text.upper() == "EXCEPT" and not knows_except:
             raise OraError(933)
         # 1d and 1f are BINARY_DOUBLE and BINARY_FLOAT, not the number 1 with an alias.
         if kinds == (TokenType.NUMBER, TokenType.VAR) and after.start == token.end + 1:

@@ -74,6 +74,11 @@ class Generation:
         """Whether responses may have an explicit end: the client has its say in it, too."""
         return bool(self.flags & END_OF_RESPONSE)
 
+    @property
+    def knows_except(self) -> bool:
+        """Whether the SQL has EXCEPT beside MINUS, as it has from 21c on."""
+        return self.version_number >> 24 >= 21
+
 
 def _compile_caps(size: int, field_version: int, more: dict[int, int]) -> bytes:
     caps = bytearray(size)

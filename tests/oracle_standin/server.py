@@ -15,9 +15,10 @@ from oracle_standin.cache import Cache
 from oracle_standin.faults import ConnectionDropError, Faults
 from oracle_standin.generations import GENERATIONS
 from oracle_standin.groups import GroupMemory
+from oracle_standin.installation import install
 from oracle_standin.packets import Channel
 from oracle_standin.session import Session
-from oracle_standin.store import Store, install
+from oracle_standin.store import Store
 
 _HANDSHAKE_SECONDS = 10
 _JOIN_SECONDS = 10
@@ -30,6 +31,8 @@ class OracleStandin:
 
     `connections` and `login_attempts` count what clients tried, successful or not. With
     `duplicate_columns` rows leave out what they share with the row before, as real servers do.
+    `caching` makes it fast and changes no answer: encoded answers are kept while their tables
+    stay unchanged, and grouped ones a group at a time.
     """
 
     def __init__(
@@ -44,6 +47,7 @@ class OracleStandin:
         host: str = "127.0.0.1",
         port: int = 0,
         duplicate_columns: bool = True,
+        caching: bool = True,
         locked: bool = False,
     ) -> None:
         self.database_url = database_url
@@ -60,6 +64,7 @@ class OracleStandin:
         self._account = Account(user, password, locked)
         self._ssl_context = ssl_context
         self._duplicate_columns = duplicate_columns
+        self._caching = caching
         self._cache = Cache()
         self._memory = GroupMemory()
         self._listener: socket.socket | None = None
@@ -141,6 +146,7 @@ class OracleStandin:
             self._memory,
             duplicates=self._duplicate_columns,
             is_interrupted=is_interrupted,
+            caching=self._caching,
         )
         with self._lock:
             self._stores = {one for one in self._stores if not one.closed} | {store}

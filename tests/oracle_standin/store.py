@@ -1,9 +1,7 @@
-"""PostgreSQL behind one Oracle session: its transaction, its dictionary, its cursors."""
+"""PostgreSQL behind one Oracle session: its transaction and its cursors."""
 
 import contextlib
-import hashlib
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from importlib.resources import files
+from collections.abc import Callable, Iterator, Sequence
 from itertools import count
 from typing import Any, NamedTuple
 
@@ -12,7 +10,8 @@ from psycopg import pq
 from psycopg.types.string import TextLoader
 
 from oracle_standin.cache import Cache
-from oracle_standin.datatypes import Declared, column
+from oracle_standin.datatypes import column
+from oracle_standin.dictionary import Dictionary, Version
 from oracle_standin.errors import OraError, from_postgres
 from oracle_standin.functions import SCHEMA
 from oracle_standin.groups import GroupMemory, Groups, answer
@@ -23,78 +22,20 @@ from oracle_standin.result import Result, Stream, from_cache
 from oracle_standin.rows import Block, RowEncoder
 from oracle_standin.sql import Relation, Translation
 
-_INSTALL_LOCK = 7061733
-_RESOLVE = f"""
-WITH wanted AS (SELECT %(owner)s::text AS owner, %(name)s::text AS name),
-found AS (
-    SELECT 1 AS priority, owner, name FROM wanted
-    UNION ALL
-    SELECT CASE s.owner WHEN 'PUBLIC' THEN 3 ELSE 2 END, s.table_owner, s.table_name
-    FROM {SCHEMA}.synonyms s, wanted w
-    WHERE s.synonym_name = w.name AND s.owner IN (w.owner, %(public)s::text)
-)
-SELECT
-    r.pg_schema, r.pg_name,
-    ARRAY(SELECT name FROM {SCHEMA}.column_types WHERE relation = r.relation AND is_char),
-    ARRAY(SELECT name FROM {SCHEMA}.column_types WHERE relation = r.relation AND is_date),
-    EXISTS (SELECT FROM {SCHEMA}.hidden h WHERE h.owner = r.owner AND h.name = r.name)
-FROM found f JOIN {SCHEMA}.relations r ON r.owner = f.owner AND r.name = f.name
-ORDER BY f.priority LIMIT 1
-"""
-
-_DECLARED = f"""
-SELECT relation, number::oid, domain, NOT is_required
-FROM {SCHEMA}.column_types WHERE relation = ANY (%(tables)s::oid[])
-"""
-
-# One row where the changes of a relation are counted, none for a view. What DDL may change, the
-# trigger that counts included, is part of the version.
-_VERSION = f"""
-SELECT c.oid, c.relfilenode, t.oid, t.xmin::text,
-    (SELECT string_agg(concat_ws(':', a.attnum, a.attname, a.atttypid, a.atttypmod), ','
-        ORDER BY a.attnum) FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0),
-    (SELECT count(*) FROM {SCHEMA}.changes ch WHERE ch.relation = c.oid)
-FROM pg_class c
-JOIN pg_namespace n ON n.oid = c.relnamespace
-JOIN pg_trigger t ON t.tgrelid = c.oid AND t.tgname = 'oracle_standin_change' AND t.tgenabled = 'A'
-WHERE n.nspname = %s AND c.relname = %s AND c.relkind = 'r' AND NOT c.relhassubclass
-"""
-
-
-def install(database_url: str) -> None:
-    """Create what the stand-in needs in its database, unless it is there.
-
-    Replacing it would wait for every open transaction that has used it.
-    """
-    script = files(__package__).joinpath("schema.sql").read_text()
-    version = hashlib.sha256(script.encode()).hexdigest()
-    with psycopg.connect(database_url) as connection:
-        connection.execute("SELECT pg_advisory_xact_lock(%s)", [_INSTALL_LOCK])
-        installed = connection.execute(
-            "SELECT obj_description(to_regnamespace(%s), 'pg_namespace')", [SCHEMA]
-        ).fetchone()
-        if installed != (version,):
-            connection.execute(script.encode())
-            connection.execute(f"COMMENT ON SCHEMA {SCHEMA} IS '{version}'".encode())
-
-
-class _Version(NamedTuple):
-    """What a table is, and how often it was changed."""
-
-    definition: Hashable
-    changes: str
-
 
 class _Key(NamedTuple):
     """All that an encoded answer depends on."""
 
     sql: str
-    versions: tuple[_Version, ...]
+    versions: tuple[Version, ...]
     duplicates: bool
 
 
 class Store:
-    """One PostgreSQL connection. Its errors come out as Oracle's."""
+    """One PostgreSQL connection. Its errors come out as Oracle's.
+
+    Without `caching` every answer is PostgreSQL's own, encoded anew.
+    """
 
     def __init__(
         self,
@@ -105,6 +46,7 @@ class Store:
         *,
         duplicates: bool,
         is_interrupted: Callable[[], bool],
+        caching: bool = True,
     ) -> None:
         self.schema = user.upper()
         self.read_only = False
@@ -112,6 +54,8 @@ class Store:
         self._cache = cache
         self._memory = memory
         self._duplicates = duplicates
+        self._caching = caching
+        self._dictionary = Dictionary(self._run)
         self._names = count(1)
         self._open: set[str] = set()
         self._connection = InterruptibleConnection.connect(
@@ -188,34 +132,9 @@ class Store:
             raise
         self._run("RELEASE SAVEPOINT statement")
 
-    # -- dictionary --------------------------------------------------------------------------
-
     def resolve(self, owner: str | None, name: str) -> Relation:
-        """A table, a view, a synonym's target or a dictionary view."""
-        wanted = {
-            "owner": owner or self.schema,
-            "name": name,
-            "public": None if owner and owner != "PUBLIC" else "PUBLIC",
-        }
-        row = self._run(_RESOLVE, wanted).fetchone()
-        if row is None and owner in (None, "SYS", "PUBLIC"):
-            row = self._dictionary_view(swapped(name))
-        if row is None:
-            raise OraError(942)
-        schema, relation, chars, dates, is_hidden = row
-        if is_hidden:
-            raise OraError(1031)
-        return Relation(schema, relation, frozenset(chars), frozenset(dates))
-
-    def _dictionary_view(self, name: str) -> tuple[Any, ...] | None:
-        if not (name.startswith(("all_", "v$")) or name in _OTHER_VIEWS):
-            return None
-        query = (
-            "SELECT n.nspname, c.relname, ARRAY[]::text[], ARRAY[]::text[], false FROM pg_class c"
-            " JOIN pg_namespace n ON n.oid = c.relnamespace"
-            " WHERE n.nspname = %(schema)s AND c.relname = %(name)s"
-        )
-        return self._run(query, {"schema": SCHEMA, "name": name}).fetchone()
+        """Where the session means this name to be."""
+        return self._dictionary.resolve(self.schema, owner, name)
 
     # -- queries -----------------------------------------------------------------------------
 
@@ -225,7 +144,8 @@ class Store:
             connection = self._connection.pgconn
             _checked(connection.prepare(b"", translation.sql.encode()))
             answer = _checked(connection.describe_prepared(b""))
-            declared = self._declared(answer)
+            tables = {answer.ftable(i) for i in range(answer.nfields)} - {0}
+            declared = self._dictionary.declared(tables)
         names = translation.column_names
         if names is None or len(names) != answer.nfields:
             names = [swapped((answer.fname(i) or b"").decode()) for i in range(answer.nfields)]
@@ -238,14 +158,6 @@ class Store:
             )
             for i, name in enumerate(names)
         ]
-
-    def _declared(self, answer: pq.abc.PGresult) -> Mapping[tuple[int, int], Declared]:
-        """By table and attribute number, for what is a table's column."""
-        tables = {answer.ftable(i) for i in range(answer.nfields)} - {0}
-        if not tables:
-            return {}
-        rows = self._run(_DECLARED, {"tables": list(tables)}).fetchall()
-        return {(table, number): Declared(*rest) for table, number, *rest in rows}
 
     def query(self, translation: Translation, columns: Sequence[Column]) -> Result:
         """Run it; from the cache where the tables did not change since its answer was encoded."""
@@ -292,16 +204,18 @@ class Store:
         return groups
 
     def _key(self, translation: Translation) -> _Key | None:
-        if self.changed or not translation.is_stable or not translation.relations:
+        if not (self._caching and translation.is_stable and translation.relations):
+            return None
+        if self.changed:
             return None
         versions = []
         for relation in sorted(translation.relations, key=str):
             if relation == Relation(SCHEMA, "dual"):
                 continue
-            version = self._run(_VERSION, (relation.schema, relation.name)).fetchone()
+            version = self._dictionary.version(relation)
             if version is None:
                 return None
-            versions.append(_Version(version[:-1], version[-1]))
+            versions.append(version)
         return _Key(translation.sql, tuple(versions), self._duplicates)
 
     def _keep(self, key: _Key | None, blocks: Sequence[Block]) -> None:
@@ -334,9 +248,6 @@ class Store:
             return self._connection.execute(query, parameters)
         except psycopg.Error as error:
             raise from_postgres(error) from error
-
-
-_OTHER_VIEWS = {"dual", "product_component_version", "session_privs"}
 
 
 def _checked(answer: pq.abc.PGresult) -> pq.abc.PGresult:

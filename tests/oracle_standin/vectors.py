@@ -4,7 +4,7 @@ A column is a sequence of texts, as PostgreSQL prints values, and of None. What 
 `codec`, a value at a time: numbers of more than 40 digits, texts of more than 252 bytes.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -83,8 +83,8 @@ def _each_text(column: Texts) -> Ragged:
     return each(lambda text: clr(encode_text(text)), column)
 
 
-def _without_none(column: Texts) -> Iterable[str]:
-    return (text or "" for text in column) if None in column else column  # type: ignore[return-value]
+def _without_none(column: Texts) -> Sequence[str]:
+    return [text or "" for text in column]
 
 
 def numbers(column: Texts) -> Ragged:
@@ -138,13 +138,10 @@ def _number_clrs(
     ended = nonzero & negative & (pairs < MAX_PAIRS)
     sizes = 1 + present + pairs + ended
     starts = np.cumsum(sizes) - sizes
-    sign, zero = np.where(negative, 255, 1).astype(np.uint8), np.where(negative, 101, 1)
-    data = np.repeat(zero.astype(np.uint8), sizes)
-    places = (starts + 2 + exponents)[digits.rows] - (digits.powers >> 1)
-    values = digits.values * sign[digits.rows]
-    tens = digits.powers & 1 == 1
-    data[places[tens]] += values[tens] * np.uint8(10)
-    data[places[~tens]] += values[~tens]
+    decimal = np.zeros(2 * sizes.sum(), np.uint8)
+    decimal[(2 * (starts + 2 + exponents) + 1)[digits.rows] - digits.powers] = digits.values
+    values = decimal[::2] * np.uint8(10) + decimal[1::2]
+    data = np.where(np.repeat(negative, sizes), 101 - values, values + 1)
     signed = np.where(negative, 62 - exponents, 193 + exponents)
     data[starts] = sizes - 1
     data[starts[present] + 1] = np.where(nonzero, signed, 0x80)[present]

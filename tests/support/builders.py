@@ -31,7 +31,7 @@ def control_totals(
     rows: int, *, nulls: dict[str, int] | None = None, **sums: Number | None
 ) -> ControlTotals:
     """ControlTotals of this many rows: no NULLs but these, and all sums 0 but these."""
-    return ControlTotals(
+    return ControlTotals.of(
         rows=rows,
         non_null=tuple(rows - (nulls or {}).get(column, 0) for column in COLUMNS),
         sums=tuple(number(sums.get(column, 0)) for column in COLUMNS),

@@ -34,6 +34,7 @@ class ColumnType:
 
 
 NUMBER = ColumnType(Kind.NUMBER, "NUMBER")
+TEXT = ColumnType(Kind.TEXT, "VARCHAR2")
 
 
 @dataclass(frozen=True)

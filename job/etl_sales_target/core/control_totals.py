@@ -24,6 +24,8 @@ from etl_sales_target.core.statements import (
     read_period,
 )
 
+_NO_SUM = str(None)
+
 # How many values `aggregates` yields beside two for each column.
 _ROW_COUNT = 1
 
@@ -33,11 +35,38 @@ _PERIOD_COLUMNS = 2
 
 @dataclass(frozen=True, slots=True)
 class ControlTotals:
-    """Of one period: its rows, and for each column, in order, its non-null count and its sum."""
+    """Of one period: its rows, and for each column, in order, its non-null count and its sum.
+
+    Counts and sums are kept as one text: there may be hundreds of thousands of periods, and as
+    numbers they take five times the memory. Equal totals whose sums have as many decimals are
+    equal as objects.
+    """
 
     rows: int
-    non_null: Sequence[int]
-    sums: Sequence[Decimal | None]
+    _text: str
+
+    @classmethod
+    def of(
+        cls, rows: int, non_null: Iterable[int], sums: Iterable[Decimal | None]
+    ) -> "ControlTotals":
+        """The counts and sums of all columns, in order."""
+        return cls(rows, " ".join(map(str, (*non_null, *sums))))
+
+    @property
+    def non_null(self) -> Sequence[int]:
+        """How many values of each column are not NULL."""
+        return [int(text) for text in self._halves[0]]
+
+    @property
+    def sums(self) -> Sequence[Decimal | None]:
+        """The sum of each column; None where all its values are NULL."""
+        return [None if text == _NO_SUM else Decimal(text) for text in self._halves[1]]
+
+    @property
+    def _halves(self) -> tuple[list[str], list[str]]:
+        texts = self._text.split()
+        columns = len(texts) // 2
+        return texts[:columns], texts[columns:]
 
 
 def total_rows(totals: Iterable[ControlTotals]) -> int:
@@ -106,10 +135,10 @@ def read_row(row: Values, layout: TableLayout) -> ControlTotals:
     number = len(layout.columns)
     first = _PERIOD_COLUMNS + _ROW_COUNT
     counts, sums = row[first : first + number], row[first + number : first + 2 * number]
-    return ControlTotals(
+    return ControlTotals.of(
         rows=int(row[2] or 0),
-        non_null=tuple(int(each or 0) for each in counts),
-        sums=tuple(map(read_number, sums)),
+        non_null=(int(each or 0) for each in counts),
+        sums=map(read_number, sums),
     )
 
 

@@ -20,8 +20,8 @@ def check_shrink(plan: Plan, max_shrink_percent: int) -> None:
     somebody else's, or what is on record of them may be gone.
     """
     rows = plan.rows_source
-    loaded, standing = sum(plan.loaded_rows.values()), sum(plan.target_rows.values())
-    known = max(loaded, standing)
+    loaded = plan.rows_loaded
+    known = max(loaded, sum(plan.target_rows.values()))
     remedy = (
         "Nothing was changed. See whether the source is right (its view, its synonym, this user's "
         "security policy); if it is, run once with --allow-shrink."

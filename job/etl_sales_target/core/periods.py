@@ -1,40 +1,90 @@
 """Periods: the parts into which a table is divided, a year and month each."""
 
+import contextlib
+import sys
 from dataclasses import dataclass
 from decimal import Decimal
 
+_NULL = "NULL"
 
-@dataclass(frozen=True, slots=True, eq=False)
+
+def _text(number: Decimal | None) -> str:
+    if number is None:
+        return _NULL
+    # Not normalize(): it rounds to the context's 28 digits.
+    digits = f"{number:f}"
+    return sys.intern(digits.rstrip("0").rstrip(".") if "." in digits else digits)
+
+
+def _unless_null(text: str) -> str | None:
+    return None if text == _NULL else text
+
+
+def _rank(text: str) -> tuple[int, int | Decimal]:
+    if text == _NULL:
+        return 2, 0
+    with contextlib.suppress(ValueError):
+        return 0, int(text)  # A quarter of a Decimal's memory.
+    number = Decimal(text)
+    return (0, number) if number.is_finite() else (1, 0)
+
+
 class Period:
     """A year and month as they stand in the table: any NUMBER, or NULL.
 
-    In the target they may be anything that NUMERIC holds, NaN and Infinity included.
+    In the target they may be anything that NUMERIC holds, NaN and Infinity included. Both are kept
+    as text, in one spelling for each value, which makes NaN equal to itself. Periods share the
+    texts that they have in common: there may be hundreds of thousands.
     """
 
-    year: Decimal | None
-    month: Decimal | None
+    __slots__ = ("_month", "_year")
+
+    def __init__(self, year: Decimal | None, month: Decimal | None) -> None:
+        self._year = _text(year)
+        self._month = _text(month)
+
+    @property
+    def texts(self) -> tuple[str | None, str | None]:
+        """Year and month in plain digits, None for NULL."""
+        return _unless_null(self._year), _unless_null(self._month)
+
+    @property
+    def year(self) -> Decimal | None:
+        """None for NULL."""
+        return None if self._year == _NULL else Decimal(self._year)
+
+    @property
+    def month(self) -> Decimal | None:
+        """None for NULL."""
+        return None if self._month == _NULL else Decimal(self._month)
 
     def __str__(self) -> str:
         """Readable and unique: 2024-01, NULL-NULL."""
-        return f"{_text(self.year)}-{_text(self.month, width=2)}"
+        return f"{self._year}-{self._month.zfill(2)}"
 
-    # By their text: NaN is not equal to itself as a number.
+    def __repr__(self) -> str:
+        return f"<Period {self}>"
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Period) and str(self) == str(other)
+        return (
+            isinstance(other, type(self))
+            and self._year == other._year
+            and self._month == other._month
+        )
 
     def __hash__(self) -> int:
-        return hash(str(self))
+        return hash((self._year, self._month))
 
     @property
-    def sort_key(self) -> tuple[tuple[int, Decimal], tuple[int, Decimal]]:
+    def sort_key(self) -> tuple[int, int | Decimal, int, int | Decimal]:
         """Chronological; then what is no number, then NULL."""
-        return _rank(self.year), _rank(self.month)
+        return *_rank(self._year), *_rank(self._month)
 
     @property
     def is_calendar_month(self) -> bool:
         """Whether the month is one of 1 to 12, and the year is a number."""
-        return self.year is not None and self.year.is_finite() and self.month in range(1, 13)
+        year = self.year
+        return year is not None and year.is_finite() and self.month in range(1, 13)
 
 
 class _WholeTable(Period):
@@ -45,22 +95,13 @@ class _WholeTable(Period):
     def __str__(self) -> str:
         return "all"
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _WholeTable)
+
+    __hash__ = Period.__hash__
+
 
 WHOLE_TABLE = _WholeTable(None, None)
-
-
-def _rank(number: Decimal | None) -> tuple[int, Decimal]:
-    if number is None:
-        return 2, Decimal(0)
-    return (0, number) if number.is_finite() else (1, Decimal(0))
-
-
-def _text(number: Decimal | None, *, width: int = 0) -> str:
-    if number is None:
-        return "NULL"
-    # Not normalize(): it rounds to the context's 28 digits.
-    digits = f"{number:f}"
-    return (digits.rstrip("0").rstrip(".") if "." in digits else digits).zfill(width)
 
 
 @dataclass(frozen=True)

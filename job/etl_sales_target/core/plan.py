@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
+from itertools import chain
 
 from etl_sales_target.core.control_totals import ControlTotals, total_rows
 from etl_sales_target.core.digest import PeriodDigest
@@ -67,13 +68,14 @@ class PeriodPlan:
 class Plan:
     """What a run is going to do.
 
-    `source` holds each period's digest in the snapshot, `target_rows` and `loaded_rows` the rows
-    of each period that stand in the target and that the last load left there.
+    `source` holds each period's digest in the snapshot, `target_rows` the rows of each period that
+    stand in the target; `rows_loaded` is how many the last loads left there. `entries` are in
+    chronological order.
     """
 
     source: Mapping[Period, PeriodDigest]
     target_rows: Mapping[Period, int]
-    loaded_rows: Mapping[Period, int]
+    rows_loaded: int
     entries: Sequence[PeriodPlan]
 
     @cached_property
@@ -84,9 +86,9 @@ class Plan:
     @cached_property
     def periods(self) -> list[Period] | None:
         """The periods to reload; None where every row of both sides lies in one of them."""
-        reloads = {entry.period for entry in self.reloads}
-        whole = reloads >= self.source.keys() | self.target_rows.keys()
-        return None if whole and reloads else sorted(reloads, key=lambda period: period.sort_key)
+        reloads = dict.fromkeys(entry.period for entry in self.reloads)
+        whole = all(period in reloads for period in chain(self.source, self.target_rows))
+        return None if whole and reloads else list(reloads)
 
     @property
     def periods_to_read(self) -> list[Period] | None:
@@ -127,9 +129,8 @@ class Plan:
 
     def expected(self) -> dict[Period, ControlTotals | None]:
         """The control totals that the target must have of each reloaded period; None: no rows."""
-        return {
-            period: digest.totals if digest else None for period, digest in self.digests().items()
-        }
+        found = ((entry.period, self.source.get(entry.period)) for entry in self.reloads)
+        return {period: digest.totals if digest else None for period, digest in found}
 
 
 def make_plan(
@@ -152,7 +153,7 @@ def make_plan(
     return Plan(
         source=source,
         target_rows=target_rows,
-        loaded_rows={period: loaded.rows for period, loaded in loaded_periods.items()},
+        rows_loaded=sum(loaded.rows for loaded in loaded_periods.values()),
         entries=[
             entry(period) for period in known if request.months is None or period in request.months
         ],

@@ -147,7 +147,7 @@ def _differences(
         found_rows = found.rows if found else 0
         if rows != found_rows:
             yield Mismatch(period, "rows", rows, found_rows)
-        elif totals and found:
+        elif totals and found and totals != found:
             yield from _column_differences(period, totals, found, columns)
 
 

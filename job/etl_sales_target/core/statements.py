@@ -10,7 +10,6 @@ from typing import Any
 
 from sqlalchemy import (
     ARRAY,
-    BindParameter,
     ColumnElement,
     MetaData,
     Numeric,
@@ -208,16 +207,15 @@ def in_any_of(sql: SqlTable, periods: Sequence[Period]) -> ColumnElement[bool]:
     if sql.period is None:
         return true() if WHOLE_TABLE in periods else false()
     year, month = sql.period
-    dated = [period for period in periods if None not in (period.year, period.month)]
+    keys = [period.texts for period in periods]
+    dated = [key for key in keys if None not in key]
     among = (
-        func.unnest(
-            _numbers(period.year for period in dated), _numbers(period.month for period in dated)
-        )
+        func.unnest(_numbers(year for year, _ in dated), _numbers(month for _, month in dated))
         .table_valued("year", "month")
         .render_derived()
     )
-    without_year = (period.month for period in periods if period.year is None)
-    without_month = (period.year for period in periods if period.month is None)
+    without_year = (of_month for of_year, of_month in keys if of_year is None)
+    without_month = (of_year for of_year, of_month in keys if of_month is None)
     return or_(
         tuple_(year, month).in_(select(among.c.year, among.c.month)),
         and_(year.is_(None), month == any_(_numbers(without_year))),
@@ -225,13 +223,14 @@ def in_any_of(sql: SqlTable, periods: Sequence[Period]) -> ColumnElement[bool]:
         and_(
             year.is_(None),
             month.is_(None),
-            literal(any(period.year is None and period.month is None for period in periods)),
+            literal((None, None) in keys),
         ),
     )
 
 
-def _numbers(values: Iterable[Decimal | None]) -> BindParameter[Any]:
-    return literal([value for value in values if value is not None], ARRAY(Numeric))
+def _numbers(texts: Iterable[str | None]) -> ColumnElement[Any]:
+    known = [text for text in texts if text is not None]
+    return cast(literal(known, ARRAY(Text)), ARRAY(Numeric))
 
 
 def in_periods(sql: SqlTable, periods: Sequence[Period]) -> ColumnElement[bool]:

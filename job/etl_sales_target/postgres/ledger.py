@@ -6,13 +6,15 @@ is missing is added on the next run, so a newer job upgrades the layout of an ol
 
 import datetime
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
+from itertools import islice
+from typing import Any, TypeVar
 
 from sqlalchemy import (
     ARRAY,
     BigInteger,
-    BindParameter,
     Column,
     ColumnElement,
     DateTime,
@@ -25,7 +27,6 @@ from sqlalchemy import (
     Text,
     and_,
     any_,
-    cast,
     delete,
     func,
     literal,
@@ -35,9 +36,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.schema import CreateColumn, CreateSchema, CreateTable
-from sqlalchemy.types import TypeEngine
 
-from etl_sales_target.core import digest
+from etl_sales_target.core import columns, digest
+from etl_sales_target.core.copy_format import Encoder
 from etl_sales_target.core.definitions import TableLayout
 from etl_sales_target.core.digest import PeriodDigest
 from etl_sales_target.core.names import LEDGER_TABLES, TableName
@@ -48,7 +49,6 @@ from etl_sales_target.postgres.session import PostgresSession
 
 RUNS, PERIODS = LEDGER_TABLES
 
-
 _LOCK_LAYOUT = text("SELECT pg_advisory_xact_lock(hashtextextended('etl-sales-target layout', 0))")
 
 _HAS_SCHEMA = text("SELECT to_regnamespace(quote_ident(:name)) IS NOT NULL")
@@ -56,6 +56,10 @@ _HAS_SCHEMA = text("SELECT to_regnamespace(quote_ident(:name)) IS NOT NULL")
 # A run is overdue when it has not come back for so long after its pause.
 _OVERDUE = datetime.timedelta(minutes=2)
 _LONG_AGO = text("'-infinity'::timestamptz")
+
+_AT_A_TIME = 1000
+
+T = TypeVar("T")
 
 # A living run decides its own outcome, even where another has taken it for abandoned.
 _UNDECIDED = (Outcome.RUNNING, Outcome.ABANDONED)
@@ -246,9 +250,10 @@ class Ledger:
             table.c.period, table.c.period_year, table.c.period_month, table.c.row_count,
             table.c.digest, table.c.digest_version,
         ).where(table.c.target_table == self._target)  # fmt: skip
+        # All periods share the text of their version.
         return {
-            _period(row): LoadedPeriod(row.row_count, row.digest, row.digest_version)
-            for row in self._session.execute(found)
+            _period(*period): LoadedPeriod(rows, digest, sys.intern(version))
+            for *period, rows, digest, version in self._session.stream(found)
         }
 
     def write_loaded_periods(
@@ -256,41 +261,23 @@ class Ledger:
     ) -> None:
         """Replaces what is on record of these periods; None: the period was removed."""
         table = self._periods
-        self._session.execute(
-            delete(table).where(
-                table.c.target_table == self._target,
-                table.c.period == any_(_array(Text, map(str, digests))),
+        for periods in _parts(digests):
+            names = literal(list(map(str, periods)), ARRAY(Text))
+            self._session.execute(
+                delete(table).where(
+                    table.c.target_table == self._target, table.c.period == any_(names)
+                )
             )
-        )
-        found = {period: each for period, each in digests.items() if each}
-        if not found:
-            return
-        # As a few arrays, in one statement, however many periods there are.
-        loaded = (
-            func.unnest(
-                _array(Text, map(str, found)),
-                _array(Numeric, (period.year for period in found)),
-                _array(Numeric, (period.month for period in found)),
-                _array(BigInteger, (each.totals.rows for each in found.values())),
-                _array(Text, (each.digest for each in found.values())),
-                _array(Text, (_sums(each, layout) for each in found.values())),
+        version = digest.version(layout)
+        found = (
+            (
+                self._target, str(period), *period.texts, str(each.totals.rows), each.digest,
+                version, _sums(each, layout), run_id, "now",
             )
-            .table_valued("period", "year", "month", "row_count", "digest", "sums")
-            .render_derived()
-        )
-        values = {
-            table.c.target_table: literal(self._target, Text),
-            table.c.period: loaded.c.period,
-            table.c.period_year: loaded.c.year,
-            table.c.period_month: loaded.c.month,
-            table.c.row_count: loaded.c.row_count,
-            table.c.digest: loaded.c.digest,
-            table.c.digest_version: literal(digest.version(layout), Text),
-            table.c.sums: cast(loaded.c.sums, JSONB),
-            table.c.run_id: literal(run_id, Text),
-            table.c.loaded_at: func.now(),
-        }
-        self._session.execute(insert(table).from_select(list(values), select(*values.values())))
+            for period, each in digests.items() if each
+        )  # fmt: skip
+        encoder = Encoder([columns.Column(column.name, columns.TEXT) for column in table.columns])
+        self._session.copy(table, _parts(found), encoder)
 
     def last_runs(self, number: int) -> Sequence[Row[Any]]:
         """The last runs of this target, the latest first."""
@@ -330,14 +317,15 @@ class Ledger:
         }
 
 
-def _array(item_type: type[TypeEngine[Any]], values: Iterable[Any]) -> BindParameter[Any]:
-    return literal(list(values), ARRAY(item_type))
+def _parts(all_of_them: Iterable[T]) -> Iterator[list[T]]:
+    """A thousand at a time, which bounds the memory that they take on their way."""
+    remaining = iter(all_of_them)
+    while part := list(islice(remaining, _AT_A_TIME)):
+        yield part
 
 
-def _period(row: Row[Any]) -> Period:
-    if row.period == str(WHOLE_TABLE):
-        return WHOLE_TABLE
-    return Period(row.period_year, row.period_month)
+def _period(text: str, year: Decimal | None, month: Decimal | None) -> Period:
+    return WHOLE_TABLE if text == str(WHOLE_TABLE) else Period(year, month)
 
 
 def _sums(found: PeriodDigest, layout: TableLayout) -> str:

@@ -6,16 +6,13 @@ Only this package imports psycopg.
 import contextlib
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Self, cast
 
 import psycopg
 import structlog
-from psycopg.abc import RV, PQGen
 from psycopg.conninfo import make_conninfo
-from psycopg.copy import LibpqWriter
-from psycopg.errors import _WaitTimeout
 from psycopg.types.json import set_json_dumps
 from sqlalchemy import (
     ClauseElement,
@@ -34,6 +31,7 @@ from sqlalchemy.pool import NullPool
 
 from etl_sales_target.core.copy_format import Batch, Encoder
 from etl_sales_target.core.errors import ConfigurationError, NotAllowedError
+from etl_sales_target.postgres.driver import BoundedConnection, CountingWriter
 from etl_sales_target.postgres.errors import translated
 
 log = structlog.get_logger()
@@ -46,9 +44,6 @@ _KEEPALIVE = {
     "keepalives_count": 3,
     "tcp_user_timeout": 60_000,
 }
-
-# How soon a signal is seen while the server works.
-_WAKE_UP_SECONDS = 0.1
 
 # What other sessions see of this one is cut at 63 bytes by PostgreSQL.
 _NAME_BYTES = 63
@@ -93,6 +88,9 @@ _SETTINGS = (
     ("client_connection_check_interval", "'2s'", 140_000),
 )
 
+# What `stream` holds in memory.
+_ROWS_AT_A_TIME = 1000
+
 _LOAD = "READ COMMITTED"
 _SNAPSHOT = "REPEATABLE READ"
 
@@ -126,6 +124,8 @@ class PostgresSession:
             "postgresql+psycopg://",
             creator=lambda: self._connect(arguments, call_timeout_seconds),
             poolclass=NullPool,
+            # It would keep the periods that are the parameters of a statement.
+            query_cache_size=0,
             use_native_hstore=False,
         )
         event.listen(engine, "begin", self._begin)
@@ -147,7 +147,7 @@ class PostgresSession:
         try:
             # As one text, so that libpq judges each: psycopg's own arguments, such as autocommit,
             # are no business of a connection's extras.
-            driver = _Connection.connect(make_conninfo(**arguments))  # type: ignore[arg-type]
+            driver = BoundedConnection.connect(make_conninfo(**arguments))  # type: ignore[arg-type]
         except psycopg.ProgrammingError as error:
             # An option that libpq does not know, or a value that it cannot use.
             raise ConfigurationError(
@@ -206,6 +206,14 @@ class PostgresSession:
             result: CursorResult[Any] = self._connection.execute(statement, parameters)
             return result
 
+    def stream(self, statement: Executable) -> Iterator[tuple[Any, ...]]:
+        """The rows of a query, of which there may be many, in the transaction that is open."""
+        log.debug("target_statement", sql=_Sql(statement, self._dialect))
+        compiled = statement.compile(dialect=self._dialect)  # type: ignore[attr-defined]
+        with translated("use the target"), self._driver.cursor() as cursor:
+            sql = str(compiled).encode()
+            yield from cursor.stream(sql, compiled.params, size=_ROWS_AT_A_TIME)
+
     def sql_of(self, element: ClauseElement) -> str:
         """The element as SQL text."""
         return str(element.compile(dialect=self._dialect))
@@ -248,7 +256,7 @@ class PostgresSession:
         columns = ", ".join(map(self._preparer.format_column, table.columns))
         statement = f"COPY {self.name_of(table)} ({columns}) FROM STDIN"
         with translated(f"copy rows to {table}"), self._driver.cursor() as cursor:
-            writer = _CountingWriter(cursor)
+            writer = CountingWriter(cursor)
             try:
                 with cursor.copy(statement.encode(), writer=writer) as copy:
                     for batch in batches:
@@ -280,46 +288,6 @@ class PostgresSession:
         with translated(f"vacuum {table}"):
             statement = f"VACUUM (TRUNCATE false, SKIP_LOCKED) {self.name_of(table)}"
             self._driver.execute(statement.encode())
-
-
-class _Connection(psycopg.Connection[Any]):
-    """psycopg's own connection, which does not wait for ever.
-
-    Keepalives notice a dead network or host. A server process that stands still on a live host,
-    in the middle of a COPY or of an answer, is noticed by this alone.
-    """
-
-    call_timeout_seconds: int
-
-    def wait(
-        self, gen: PQGen[RV], interval: float = _WAKE_UP_SECONDS, timeout: float | None = None
-    ) -> RV:
-        """Raises OperationalError, and closes, where the server takes longer than it may."""
-        try:
-            return super().wait(gen, interval, timeout or self.call_timeout_seconds)
-        except _WaitTimeout as error:
-            self.close()
-            raise psycopg.OperationalError(
-                f"the server did not answer within {self.call_timeout_seconds} s "
-                "(ETL_CALL_TIMEOUT_SECONDS)"
-            ) from error
-
-
-class _CountingWriter(LibpqWriter):
-    """psycopg's own writer, which also counts what it sends."""
-
-    bytes_written = 0
-
-    def write(self, data: bytes | bytearray | memoryview) -> None:
-        self.bytes_written += len(data)
-        super().write(data)
-
-    def finish(self, exc: BaseException | None = None) -> None:
-        """Ends the COPY; after an error by closing, as the server may be what does not answer."""
-        if exc:
-            self.connection.close()
-        else:
-            super().finish()
 
 
 @dataclass(frozen=True)

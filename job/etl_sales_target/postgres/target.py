@@ -111,7 +111,7 @@ class Target:
 
     def counts(self) -> dict[Period, int]:
         """Each period's rows."""
-        found = self._session.execute(statements.counts(self._sql))
+        found = self._session.stream(statements.counts(self._sql))
         return statements.read_counts(found, self._layout)
 
     def count(self) -> int:
@@ -132,7 +132,7 @@ class Target:
         self, periods: Sequence[Period] | None = None
     ) -> Mapping[Period, ControlTotals]:
         """The rows, non-null counts and sums of these periods (None: of all)."""
-        found = self._session.execute(control_totals.statement(self._sql, periods))
+        found = self._session.stream(control_totals.statement(self._sql, periods))
         return control_totals.read(found, self._layout)
 
     def magnitudes(self, periods: Sequence[Period]) -> Magnitudes:
@@ -152,6 +152,11 @@ class Target:
         if periods is not None:
             statement = statement.where(statements.in_any_of(self._sql, periods))
         return self._session.execute(statement).rowcount
+
+    @property
+    def bytes_sent(self) -> int:
+        """What the session's copies have sent so far."""
+        return self._session.bytes_sent
 
     def copy(self, batches: Iterable[Batch]) -> int:
         """Appends the batches; returns the rows sent."""

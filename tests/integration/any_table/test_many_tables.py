@@ -116,28 +116,27 @@ def test_the_exit_code_is_the_most_serious(tables: AnyTables, name: str) -> None
     assert outcomes(tables, definitions[0]) == ["failed"] * len(codes)
 
 
-def hold_the_copy(tables: AnyTables, table: str) -> tuple[threading.Event, threading.Event]:
-    """Holds up the reading of a table once it has begun: `reached`, and what lets it go on."""
-    reached, go_on = threading.Event(), threading.Event()
+def slow_copy(tables: AnyTables, table: str) -> threading.Event:
+    """Makes the reading of a table take seconds; the event says that it has begun."""
+    reached = threading.Event()
 
-    def hold(rows: int) -> None:
+    def note(rows: int) -> None:
         if rows:
             reached.set()
-            go_on.wait(30)
 
-    tables.standin.faults.before_fetch(hold, on=table)
-    return reached, go_on
+    tables.standin.faults.before_fetch(note, on=table)
+    tables.standin.faults.delay(fetch=2, on=table)
+    return reached
 
 
 def test_a_stop_in_mid_copy_of_the_second(tables: AnyTables, name: str) -> None:
     definitions = make(tables, name, "a", "b", "c")
-    reached, go_on = hold_the_copy(tables, f"{name}_b")
+    reached = slow_copy(tables, f"{name}_b")
     process = Process(["run"], tables.job.environ | SMALL_BATCHES)
     assert reached.wait(60), process.log()
 
     process.signal(signal.SIGTERM)
     result = process.wait(30)
-    go_on.set()
 
     assert result.exit_code == 143, result.stderr
     assert result.failure["error"] == (
@@ -182,12 +181,11 @@ def test_a_stop_while_the_last_is_reported_is_too_late(tables: AnyTables, name: 
 
 def test_killed_in_the_second(tables: AnyTables, name: str) -> None:
     definitions = make(tables, name, "a", "b")
-    reached, go_on = hold_the_copy(tables, f"{name}_b")
+    reached = slow_copy(tables, f"{name}_b")
     process = Process(["run"], tables.job.environ | SMALL_BATCHES)
     assert reached.wait(60), process.log()
     process.signal(signal.SIGKILL)
     assert process.wait(30).exit_code == -signal.SIGKILL
-    go_on.set()
     tables.standin.faults.clear()
     assert [outcomes(tables, each) for each in definitions] == [["succeeded"], ["running"]]
     deadline = time.monotonic() + 30
@@ -235,9 +233,9 @@ def test_fifty_tables_take_no_more_than_one(tables: AnyTables, name: str) -> Non
     def wait(_rows: int) -> None:
         go_on.wait(30)
 
-    # Once for each table.
-    tables.standin.faults.before_fetch(wait, on="ora_hash")
-    tables.standin.faults.before_fetch(sample, on="ora_hash")
+    # Once for each table: only its rows take another round trip.
+    tables.standin.faults.before_fetch(wait, on=f"{name}_")
+    tables.standin.faults.before_fetch(sample, on=f"{name}_")
     started.append(Process(["run", "--report", "-"], tables.job.environ))
     go_on.set()
 
@@ -255,7 +253,7 @@ def test_each_command_goes_on(tables: AnyTables, name: str) -> None:
     definitions = make(tables, name, "a", "b", "c", rows=2)
     assert tables.job("run").exit_code == 0
     tables.behind.execute(
-        f"UPDATE apps.{name}_a SET x = 'other text'", f"ALTER TABLE apps.{name}_b ADD y bytea"
+        f"UPDATE apps.{name}_a SET x = 'other'", f"ALTER TABLE apps.{name}_b ADD y bytea"
     )
 
     check, verify, dry_run = (

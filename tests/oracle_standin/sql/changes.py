@@ -26,14 +26,16 @@ class Changes(Renderer):
 
     def _update(self, node: exp.Update) -> str:
         self.accept_only(node, "this", "expressions", "where")
+        target = self.render(node.this)
         changes = ", ".join(
             f"{pg_name(change.this.this)} = {self.render(change.expression)}"
             for change in node.expressions
         )
         where = f" {self.render(node.args['where'])}" if node.args.get("where") else ""
-        return f"UPDATE {self.render(node.this)} SET {changes}{where}"
+        return f"UPDATE {target} SET {changes}{where}"
 
     def _delete(self, node: exp.Delete) -> str:
         self.accept_only(node, "this", "where")
+        target = self.render(node.this)
         where = f" {self.render(node.args['where'])}" if node.args.get("where") else ""
-        return f"DELETE FROM {self.render(node.this)}{where}"
+        return f"DELETE FROM {target}{where}"

@@ -109,7 +109,7 @@ class Values(Renderer):
             return f"({self.render_all(node.expressions)} AT TIME ZONE 'UTC')"
         if name in functions.AGGREGATES:
             return self._aggregate(name, node)
-        if name == "TO_CHAR" and self.is_date(node.expressions[0]) and _has_fraction(node):
+        if name == "TO_CHAR" and _has_fraction(node) and self.is_date(node.expressions[0]):
             raise OraError(1821)
         render = self._whole if name in functions.MIXING else self.render
         arguments = [render(argument) for argument in node.expressions]

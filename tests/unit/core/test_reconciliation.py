@@ -265,7 +265,7 @@ def test_a_sum_says_what_it_adds_up() -> None:
     text, date = ColumnType(Kind.TEXT, "VARCHAR2(20)"), ColumnType(Kind.DATETIME, "DATE")
     columns = (Column("name", text), Column("sold_on", date))
     source, target = (
-        ControlTotals(rows=1, non_null=(1, 1), sums=(Decimal(length), Decimal(day)))
+        ControlTotals.of(rows=1, non_null=(1, 1), sums=(Decimal(length), Decimal(day)))
         for length, day in ((3, 20240131000000), (4, 20240201000000))
     )
     found = compare(

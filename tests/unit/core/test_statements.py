@@ -160,10 +160,10 @@ def test_no_rows_tells_the_columns_and_reads_nothing(
 
 JANUARY = (Decimal(2024), Decimal(1))
 ROW = (*JANUARY, 3, 3, 3, 3, 3, 2, 6, 30, 3, 6072, Decimal("0.30"))
-ROW_TOTALS = ControlTotals(
+ROW_TOTALS = ControlTotals.of(
     rows=3,
     non_null=(3, 3, 3, 3, 2),
-    sums=(Decimal(6), Decimal(30), Decimal(3), Decimal(6072), Decimal("0.3")),
+    sums=(Decimal(6), Decimal(30), Decimal(3), Decimal(6072), Decimal("0.30")),
 )
 
 

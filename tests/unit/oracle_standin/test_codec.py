@@ -13,13 +13,18 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from oracle_standin.codec import (
+    MALFORMED,
+    NUL,
     clr,
     decode_date,
     decode_double,
     decode_number,
     encode_date,
     encode_double,
+    encode_float,
+    encode_national_text,
     encode_number,
+    encode_text,
     encode_timestamp,
     encode_timestamp_tz,
     number_clr,
@@ -150,6 +155,66 @@ def test_dates_and_timestamps_come_back(moment: dt.datetime) -> None:
 def test_date_is_written_as_oracle_dumps_it() -> None:
     moment = dt.datetime(2024, 2, 29, 13, 14, 15)  # noqa: DTZ001
     assert list(encode_date(str(moment))) == [120, 124, 2, 29, 14, 15, 16]
+
+
+@given(st.integers(1, 4712), st.dates(dt.date(2000, 1, 1), dt.date(2000, 12, 31)), st.booleans())
+def test_a_year_before_the_first_is_negative(year: int, day: dt.date, has_time: bool) -> None:
+    """As Oracle dumps 1 January 4712 BC: century 53, year 88, so 100 less the digits of both."""
+    time = " 23:59:58" if has_time else ""
+    encoded = encode_date(f"{year:04}-{day:%m-%d}{time} BC")
+    assert 100 * (100 - encoded[0]) + 100 - encoded[1] == year
+    assert abs(encoded[1] - 100) < 100
+    assert list(encoded[2:4]) == [day.month, day.day]
+    assert list(encoded[4:]) == ([24, 60, 59] if has_time else [1, 1, 1])
+    assert encode_timestamp(f"{year:04}-{day:%m-%d}{time} BC") == encoded
+
+
+@pytest.mark.parametrize(
+    ("text", "encoded"),
+    [
+        ("4712-01-01 00:00:00 BC", [53, 88, 1, 1, 1, 1, 1]),
+        ("9999-12-31 23:59:59", [199, 199, 12, 31, 24, 60, 60]),
+        ("11504-02-29 00:00:00", [115, 100, 2, 29, 1, 1, 1]),
+        ("10104-02-29 00:00:00", [101, 100, 2, 29, 1, 1, 1]),
+    ],
+)
+def test_the_outermost_dates_and_leap_days(text: str, encoded: list[int]) -> None:
+    assert list(encode_date(text)) == encoded
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["4713-12-31 00:00:00 BC", "10000-01-01 00:00:00", "11204-02-29 00:00:00",
+        "11604-02-29 00:00:00", "11504-02-28 00:00:00", "infinity", "-infinity"],
+)  # fmt: skip
+def test_what_oracle_has_no_date_for_is_refused(text: str) -> None:
+    for encode in (encode_date, encode_timestamp, encode_timestamp_tz):
+        with pytest.raises(OraError, match="ORA-01841"):
+            encode(text)
+
+
+_TEXTS = st.text(st.characters(codec="utf-8", exclude_characters=[NUL, MALFORMED]))
+
+
+@given(_TEXTS, _TEXTS)
+def test_a_text_comes_back_and_its_markers_do_not(text: str, more: str) -> None:
+    assert encode_text(text).decode() == text
+    assert encode_national_text(text).decode("utf-16-be") == text
+    marked = f"{text}{NUL}{more}"
+    assert encode_text(marked).decode() == f"{text}\0{more}"
+    assert encode_national_text(marked).decode("utf-16-be") == f"{text}\0{more}"
+    for encode, charset in ((encode_text, "utf-8"), (encode_national_text, "utf-16-be")):
+        with pytest.raises(UnicodeDecodeError):
+            encode(f"{text}{MALFORMED}{more}").decode(charset)
+
+
+@given(st.lists(st.floats(width=32, allow_nan=False), min_size=1, max_size=20))
+def test_floats_keep_every_bit_and_sort_as_their_bytes_do(values: list[float]) -> None:
+    for value in values:
+        bent = int.from_bytes(encode_float(value), "big")
+        bits = bent & 0x7FFFFFFF if bent >> 31 else bent ^ 0xFFFFFFFF
+        assert bits.to_bytes(4, "big") == struct.pack(">f", value)
+    assert sorted(values, key=encode_float) == sorted(values)
 
 
 @given(st.lists(st.floats(allow_nan=False), min_size=1, max_size=20))

@@ -24,6 +24,12 @@ def translated(sql: str) -> Translation:
     )
 
 
+def test_except_is_known_where_the_server_is_new_enough() -> None:
+    sql = "select a from t except all select a from u"
+
+    assert parse(sql, knows_except=True).args["distinct"] is False
+
+
 def code_of(sql: str) -> int:
     with pytest.raises(OraError) as raised:
         translated(sql)
@@ -130,6 +136,10 @@ def test_columns_are_named_as_oracle_names_them(sql: str, name: str) -> None:
         ("select no_such_function(a) from t", 904),
         ("select stddev(a) from t", 904),
         ("select nvl(a) from t", 938),
+        ("select to_char() from t", 938),
+        ("select extract(hour from a) from t", 3001),
+        ("select to_char(a, 'FF7') from t", 1821),
+        ("select to_date(a, 'SYYYY') from t", 1821),
         ("select nvl(a, b, c) from t", 939),
         ("select count(a, b) from t", 909),
         ("select sum(*) from t", 909),
