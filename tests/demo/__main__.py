@@ -69,8 +69,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     unwind_on_sigterm()
     orders = max(rows // 10, 1)
     _say(
-        f"Start PostgreSQL and a stand-in for Oracle, and put {rows:,} sales targets and {orders:,} "
-        "orders into the source."
+        f"Start PostgreSQL and a stand-in for Oracle, and put {rows:,} sales targets and "
+        f"{orders:,} orders into the source."
     )
     try:
         with databases(rows) as both, tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
