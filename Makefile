@@ -47,7 +47,7 @@ help: ## Print this list
 
 setup: $(VENV)/ready ## Make or renew the environment (the other targets do it themselves)
 
-demo: setup ## Run the job between two throw-away databases (ROWS=200000)
+demo: setup ## Load two tables between throw-away databases (ROWS=200000)
 	@$(WITH_TESTS) -m demo --rows $(ROWS)
 
 databases: setup ## Start these databases for your own trials, until Ctrl-C (ROWS=200000)
