@@ -99,7 +99,7 @@ conformance: setup ## Let other clients than the job's driver judge the stand-in
 	@for client in $(CLIENTS:%=.venv-%/ready) $(NODE_CLIENT)/node_modules/ready; do \
 		$(MAKE) --no-print-directory $$client || echo "Not installed, skipped: $$client" >&2; \
 	done
-	$(VENV)/bin/pytest tests/conformance
+	$(VENV)/bin/pytest tests/conformance tests/integration/standin/test_wire.py
 
 image: ## Build the image (TARGET=thin: without Oracle's client)
 	DOCKER_BUILDKIT=1 $(DOCKER) build $(DOCKER_BUILD_OPTIONS) --file docker/Dockerfile \

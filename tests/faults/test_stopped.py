@@ -3,10 +3,12 @@
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
 
+from oracle_standin import OracleStandin
 from support.changed import IMPATIENT_WITH_LINEAGE, LINEAGE_SECONDS
 from support.command import Job
 from support.faults.holding_server import holding_server
@@ -17,6 +19,8 @@ from support.target_database import TargetDatabase
 SIGNALS = [signal.SIGTERM, signal.SIGINT]
 # Not the server's timeout; the run's last event, which tries the same server again, has its own.
 SOON_SECONDS = 4
+# What the driver has to cancel a call.
+CANCEL_SECONDS = 5
 
 
 def stopped(job: Job, number: signal.Signals, *arguments: str, held: str, **environ: str) -> Result:
@@ -64,6 +68,38 @@ def test_check_while_a_server_says_nothing(
     patient = {"ETL_CONNECT_TIMEOUT_SECONDS": "20", "ETL_PUSHGATEWAY_TIMEOUT_SECONDS": "20"}
 
     stopped(job, number, "check", held=held, **patient, **HOLDING[held])
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_while_oracle_owes_an_answer(
+    job: Job,
+    small_source: SourceDatabase,
+    target: TargetDatabase,
+    standin: OracleStandin,
+    number: signal.Signals,
+) -> None:
+    """The driver asks the server to cancel, and waits for its answer: not longer than it may."""
+    reached, released = threading.Event(), threading.Event()
+
+    def hold(rows: int) -> None:
+        if rows >= 10:
+            reached.set()
+            released.wait(30)
+
+    standin.faults.before_fetch(hold)
+    process = job.start("run", ETL_BATCH_ROWS="5")
+    assert reached.wait(30)
+    process.send_signal(number)
+    start = time.monotonic()
+    stdout, stderr = process.communicate(timeout=40)
+    seconds = time.monotonic() - start
+    released.set()
+
+    result = Result(process.returncode, stdout, stderr)
+    assert result.exit_code == 143, stderr
+    assert result.failure["reason"] == "stopped"
+    assert seconds < CANCEL_SECONDS + SOON_SECONDS, stderr
+    assert not target.exists() or target.rows() == []
 
 
 # The command, stopped inside a library that catches what it should not.

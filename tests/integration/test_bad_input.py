@@ -136,7 +136,7 @@ def test_nobody_listens(job: Job, untouched: TargetDatabase) -> None:
     ("edit", "code", "sentence"),
     [
         ("ALTER TABLE {table} RENAME TO elsewhere", "ORA-00942", "does not exist"),
-        ("ALTER TABLE {table} DROP COLUMN product_id", "ORA-00904", "PRODUCT_ID"),
+        ("ALTER TABLE {table} DROP COLUMN product_id", "ORA-00904", "has no column product_id"),
         (
             "ALTER TABLE {table} ALTER COLUMN product_id TYPE text",
             None,

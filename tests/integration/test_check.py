@@ -41,7 +41,7 @@ def test_every_failure_is_listed(job: Job, small_source: SourceDatabase) -> None
 
     result = job("check", AIRFLOW_CONN_POSTGRES_CONN_ID=uri)
 
-    assert result.exit_code == 69  # The first failure's.
+    assert result.exit_code == 77  # The most serious failure's.
     assert verdicts(result)["source columns"][0] == "FAILED"
     assert verdicts(result)["target connection"][0] == "FAILED"
     assert "password" in verdicts(result)["target connection"][1]

@@ -130,7 +130,7 @@ def _trunc(arguments: Arguments, nodes: Sequence[exp.Expr]) -> str:
     if len(nodes) == 2 and isinstance(nodes[1], exp.Literal) and nodes[1].is_string:
         if str(nodes[1].this).upper() != "MM":
             raise OraError(1898, "too many precision specifiers")
-        return f"date_trunc('month', {arguments[0]})"
+        return f"{SCHEMA}.month({arguments[0]})"
     return _installed("trunc")(arguments, nodes)
 
 

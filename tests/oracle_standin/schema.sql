@@ -194,6 +194,11 @@ RETURN CASE
     ELSE oracle_standin.julian_year(t)
 END;
 
+-- The first moment of the month; that month is one of PostgreSQL's, whichever day stands for it.
+CREATE OR REPLACE FUNCTION oracle_standin.month(t timestamp) RETURNS timestamp(0)
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN make_timestamp(oracle_standin.year(t)::int, extract(month FROM t)::int, 1, 0, 0, 0);
+
 -- The two templates differ in the sign of the year, which PostgreSQL has no element for.
 CREATE OR REPLACE FUNCTION oracle_standin.to_char(t timestamp, ad text, bc text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE

@@ -84,6 +84,12 @@ class SqlTable:
         """The columns of these names."""
         return [self.table.c[name] for name in names]
 
+    def comparable(self, name: str) -> ColumnElement[Any]:
+        """A column's values such that two texts are equal only byte by byte. PostgreSQL's SQL."""
+        value = self.table.c[name]
+        is_text = self.layout.columns[self.layout.position(name)].type.kind is Kind.TEXT
+        return (collate(value, "C") if is_text else value).label(name)
+
 
 def _sql_column(column: Column, spell: Callable[[str], str]) -> SqlColumn[Any]:
     return SqlColumn(
@@ -136,9 +142,10 @@ def read_counts(result: Iterable[Values], layout: TableLayout) -> dict[Period, i
 
 def repeated_keys(sql: SqlTable, periods: Sequence[Period] | None) -> Select[Any]:
     """One number: the rows of these periods whose whole key another of them has already."""
-    key = sql.named(sql.layout.definition.key)
+    key = [sql.comparable(name) for name in sql.layout.definition.key]
     rows = func.count().label("rows")
-    known = select(rows).where(*(column.is_not(None) for column in key)).group_by(*key)
+    known = select(rows).where(*(value.is_not(None) for value in key)).group_by(*key)
+    known = known.select_from(sql.table)
     repeated = only(periods, sql, known.having(func.count() > 1)).subquery()
     return select(func.coalesce(func.sum(repeated.c.rows - 1), 0))
 
@@ -148,18 +155,14 @@ def rows_not_in(these: SqlTable, those: SqlTable, most: int) -> Select[Any]:
 
     Two texts are equal only byte by byte, whatever their column's collation says.
     """
-    missing = select(*_comparable(these)).except_all(select(*_comparable(those))).subquery()
+    names = these.layout.names
+    these_rows, those_rows = (select(*map(sql.comparable, names)) for sql in (these, those))
+    missing = these_rows.except_all(those_rows).subquery()
     first = these.layout.definition.period.columns if these.layout.definition.period else ()
     order = dict.fromkeys((*first, *these.layout.definition.key, *these.layout.names))
     shown: list[ColumnElement[Any]] = [over(func.count())]
     shown += (cast(missing.c[name], Text) for name in these.layout.names)
     return select(*shown).order_by(*(missing.c[name] for name in order)).limit(most)
-
-
-def _comparable(sql: SqlTable) -> Iterator[ColumnElement[Any]]:
-    for each, value in sql:
-        is_text = each.type.kind is Kind.TEXT
-        yield (collate(value, "C") if is_text else value).label(each.name)
 
 
 def by_period(sql: SqlTable, *columns: ColumnElement[Any]) -> Select[Any]:

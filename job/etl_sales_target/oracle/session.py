@@ -90,7 +90,9 @@ class OracleSession:
         self._dialect = engine.dialect
         self._driver: oracledb.Connection = self._connection.connection.driver_connection  # type: ignore[assignment]
         self._sockets = sockets.open_sockets() - before
-        self._watchdog = sockets.Watchdog(self._sockets, call_timeout_seconds + _CANCEL_SECONDS)
+        self._watchdog = sockets.Watchdog(
+            self._sockets, call_timeout_seconds, cancel_seconds=_CANCEL_SECONDS
+        )
 
     def __enter__(self) -> Self:
         return self

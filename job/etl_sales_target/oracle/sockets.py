@@ -8,6 +8,8 @@ import threading
 import time
 from pathlib import Path
 
+from etl_sales_target.runtime import signals
+
 _DESCRIPTORS = Path("/proc/self/fd")
 
 # struct tcp_info (linux/tcp.h): __u64 tcpi_bytes_received
@@ -18,15 +20,17 @@ _LOOK_EVERY_SECONDS = 1
 
 
 class Watchdog:
-    """Ends a connection in whose block somebody waits for longer than these seconds.
+    """Ends a connection in whose block somebody waits for longer than `seconds`.
 
-    A thread of its own looks once a second, so that a block, entered for each call of a driver,
-    costs next to nothing. Blocks do not nest. Whoever made it stops it.
+    The driver then has `cancel_seconds` to cancel the call; as long when a signal stopped it, as it
+    waits for the server even then. A thread looks once a second, so that a block, entered for each
+    call of a driver, costs next to nothing. Blocks do not nest. Whoever made it stops it.
     """
 
-    def __init__(self, descriptors: set[int], seconds: float) -> None:
+    def __init__(self, descriptors: set[int], seconds: float, *, cancel_seconds: float) -> None:
         self._descriptors = descriptors
-        self._seconds = seconds
+        self._seconds = seconds + cancel_seconds
+        self._cancel_seconds = cancel_seconds
         self._deadline: float | None = None
         self._stopped = threading.Event()
         threading.Thread(target=self._watch, daemon=True).start()
@@ -44,7 +48,10 @@ class Watchdog:
     def _watch(self) -> None:
         while not self._stopped.wait(_LOOK_EVERY_SECONDS):
             deadline = self._deadline
-            if deadline is not None and time.monotonic() > deadline:
+            if deadline is None:
+                continue
+            was_stopped = signals.seconds_since_stop() > self._cancel_seconds
+            if was_stopped or time.monotonic() > deadline:
                 shut_down(self._descriptors)
 
 

@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from types import FrameType
 
@@ -18,6 +19,8 @@ _AGAIN_SECONDS = 0.02
 _NOTHING = "nothing was committed"
 
 _stops: list[StoppedError] = []
+# When the last of them was raised, on the monotonic clock.
+_stopped_at = 0.0
 
 # The numbers of signals that came while they were postponed.
 _postponed: list[int] = []
@@ -51,6 +54,11 @@ def stop_takes_precedence() -> Iterator[None]:
         raise
     if _stops:
         raise _stops[0]
+
+
+def seconds_since_stop() -> float:
+    """How long ago a stop was raised that is still on its way; 0 where none is."""
+    return time.monotonic() - _stopped_at if _stops else 0
 
 
 @contextlib.contextmanager
@@ -119,6 +127,8 @@ def _stop(number: int, _frame: FrameType | None, consequence: str = _NOTHING) ->
     _hear_nothing()
     name = signal.Signals(number).name
     stop = StoppedError(f"Stopped by {name}; {consequence}.", signal=name)
+    global _stopped_at  # noqa: PLW0603 - the process has one
+    _stopped_at = time.monotonic()
     _stops.append(stop)
     raise stop
 

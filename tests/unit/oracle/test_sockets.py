@@ -1,6 +1,8 @@
 """The end of a connection by force, when somebody has waited for too long."""
 
 import contextlib
+import os
+import signal
 import socket
 import threading
 import time
@@ -8,8 +10,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from etl_sales_target.core.errors import StoppedError
 from etl_sales_target.oracle import sockets as traffic
 from etl_sales_target.oracle.sockets import Watchdog
+from etl_sales_target.runtime import signals
+from support.inprocess import signals_as_they_are
 
 ENDS_WITHIN_SECONDS = 5
 
@@ -24,6 +29,13 @@ def pair() -> Iterator[Pair]:
         yield watched, peer
 
 
+@pytest.fixture(autouse=True)
+def _no_stop_before_or_after() -> Iterator[None]:
+    yield
+    with signals_as_they_are():
+        signals.ignore()
+
+
 @pytest.fixture
 def looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(traffic, "_LOOK_EVERY_SECONDS", 0.01)
@@ -31,7 +43,7 @@ def looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @contextlib.contextmanager
 def watching(connection: socket.socket, seconds: float) -> Iterator[Watchdog]:
-    watchdog = Watchdog({connection.fileno()}, seconds)
+    watchdog = Watchdog({connection.fileno()}, seconds, cancel_seconds=0)
     yield watchdog
     watchdog.stop()
 
@@ -61,6 +73,16 @@ def test_what_happens_between_two_waits_is_nobodys_wait(looks_often: None, pair:
         time.sleep(0.3)
     peer.sendall(b"x")
     assert connection.recv(1) == b"x"
+
+
+def test_a_wait_that_was_stopped_ends_soon(looks_often: None, pair: Pair) -> None:
+    connection, _ = pair
+    connection.settimeout(ENDS_WITHIN_SECONDS)
+    with watching(connection, 60) as watchdog, watchdog:
+        with signals_as_they_are(), pytest.raises(StoppedError):
+            signals.raise_on_stop()
+            os.kill(os.getpid(), signal.SIGTERM)
+        assert connection.recv(1) == b""
 
 
 def test_a_stopped_watchdog_leaves_no_thread(looks_often: None, pair: Pair) -> None:
