@@ -105,7 +105,8 @@ CHANGES = {
     "gone": ("DROP COLUMN note", None, "column note is not in the source"),
     "gone_but_listed": ("DROP COLUMN note", "[id, note]", "apps.orders has no column note. Leave it out"),
     "another_type": (
-        "ALTER COLUMN id TYPE varchar(9)", None, "ALTER TABLE mb.orders DROP COLUMN id, ADD COLUMN id TEXT",
+        "ALTER COLUMN id TYPE varchar(9)", None,
+        "ALTER TABLE mb.orders DROP COLUMN id, ADD COLUMN id TEXT",
     ),
     "another_size": ("ALTER COLUMN note TYPE varchar(20)", None, None),
 }  # fmt: skip
