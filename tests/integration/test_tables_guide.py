@@ -103,7 +103,9 @@ CHANGES = {
     "new": ("ADD COLUMN x numeric", None, "ALTER TABLE mb.orders ADD COLUMN x NUMERIC"),
     "new_but_not_listed": ("ADD COLUMN x numeric", "[id, note]", None),
     "gone": ("DROP COLUMN note", None, "column note is not in the source"),
-    "gone_but_listed": ("DROP COLUMN note", "[id, note]", "apps.orders has no column note. Leave it out"),
+    "gone_but_listed": (
+        "DROP COLUMN note", "[id, note]", "apps.orders has no column note. Leave it out",
+    ),
     "another_type": (
         "ALTER COLUMN id TYPE varchar(9)", None,
         "ALTER TABLE mb.orders DROP COLUMN id, ADD COLUMN id TEXT",
