@@ -22,9 +22,10 @@ _LOOK_EVERY_SECONDS = 1
 class Watchdog:
     """Ends a connection in whose block somebody waits for longer than `seconds`.
 
-    The driver then has `cancel_seconds` to cancel the call; as long when a signal stopped it, as it
-    waits for the server even then. A thread looks once a second, so that a block, entered for each
-    call of a driver, costs next to nothing. Blocks do not nest. Whoever made it stops it.
+    The driver then has `cancel_seconds` to cancel the call; as long when a signal comes that stops
+    the job, as the driver may not hear it, or waits for the server even then. A thread looks once a
+    second, so that a block, entered for each call of a driver, costs next to nothing. Blocks do not
+    nest. Whoever made it, in the main thread, stops it there.
     """
 
     def __init__(self, descriptors: set[int], seconds: float, *, cancel_seconds: float) -> None:
@@ -32,8 +33,10 @@ class Watchdog:
         self._seconds = seconds + cancel_seconds
         self._cancel_seconds = cancel_seconds
         self._deadline: float | None = None
+        self._signals = signals.Arrivals()
         self._stopped = threading.Event()
-        threading.Thread(target=self._watch, daemon=True).start()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread.start()
 
     def __enter__(self) -> None:
         self._deadline = time.monotonic() + self._seconds
@@ -44,13 +47,15 @@ class Watchdog:
     def stop(self) -> None:
         """Ends the thread."""
         self._stopped.set()
+        self._thread.join()
+        self._signals.close()
 
     def _watch(self) -> None:
         while not self._stopped.wait(_LOOK_EVERY_SECONDS):
             deadline = self._deadline
             if deadline is None:
                 continue
-            was_stopped = signals.seconds_since_stop() > self._cancel_seconds
+            was_stopped = self._signals.seconds_since() > self._cancel_seconds
             if was_stopped or time.monotonic() > deadline:
                 shut_down(self._descriptors)
 

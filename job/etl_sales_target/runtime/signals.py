@@ -17,10 +17,9 @@ _STOPPING = (signal.SIGTERM, signal.SIGINT)
 _AGAIN_SECONDS = 0.02
 
 _NOTHING = "nothing was committed"
+_MOST_ARRIVALS = 4096
 
 _stops: list[StoppedError] = []
-# When the last of them was raised, on the monotonic clock.
-_stopped_at = 0.0
 
 # The numbers of signals that came while they were postponed.
 _postponed: list[int] = []
@@ -56,9 +55,31 @@ def stop_takes_precedence() -> Iterator[None]:
         raise _stops[0]
 
 
-def seconds_since_stop() -> float:
-    """How long ago a stop was raised that is still on its way; 0 where none is."""
-    return time.monotonic() - _stopped_at if _stops else 0
+class Arrivals:
+    """Whether one of these signals has come, for a thread that watches the main one.
+
+    Python hears a signal between two of its own instructions: not while a library waits for a
+    server, if the signal came just before. The kernel's news of it come through a pipe.
+    """
+
+    def __init__(self) -> None:
+        self._reader, self._writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._before = signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
+        self._since: float | None = None
+
+    def close(self) -> None:
+        """Listens no more. Call it in the main thread, as the constructor."""
+        signal.set_wakeup_fd(self._before)
+        os.close(self._reader)
+        os.close(self._writer)
+
+    def seconds_since(self) -> float:
+        """How long ago the first one was seen here; 0 where none has come."""
+        if self._since is None:
+            with contextlib.suppress(BlockingIOError):
+                if set(os.read(self._reader, _MOST_ARRIVALS)) & set(_STOPPING):
+                    self._since = time.monotonic()
+        return time.monotonic() - self._since if self._since is not None else 0
 
 
 @contextlib.contextmanager
@@ -127,8 +148,6 @@ def _stop(number: int, _frame: FrameType | None, consequence: str = _NOTHING) ->
     _hear_nothing()
     name = signal.Signals(number).name
     stop = StoppedError(f"Stopped by {name}; {consequence}.", signal=name)
-    global _stopped_at  # noqa: PLW0603 - the process has one
-    _stopped_at = time.monotonic()
     _stops.append(stop)
     raise stop
 
