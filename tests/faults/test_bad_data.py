@@ -101,5 +101,5 @@ def test_text_in_a_numbers_place_is_refused(
         )
 
     assert result.exit_code == 69, result.stderr
-    assert "TARGET_AMOUNT" in result.failure["error"]
+    assert "target_amount" in result.failure["error"]
     assert harness.target.rows() == before

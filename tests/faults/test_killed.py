@@ -127,10 +127,10 @@ def test_a_stop_during_a_commit_whose_answer_is_lost_is_too_late(harness: FaultH
 
 
 def test_a_stop_inside_a_library_is_no_other_error(harness: FaultHarness) -> None:
-    """The ledger is written in psycopg's pipeline mode, whose end fails when it is broken off."""
+    """The loaded periods are written by a COPY, whose end fails when it is broken off."""
     harness.edit()
     case = harness.case()
-    writing = b"INSERT INTO mb.etl_sales_target_periods"
+    writing = b"COPY mb.etl_sales_target_periods"
     frozen = harness.postgres_proxy.at_text(writing, Link.freeze)
     process = harness.start("run", "--full", ETL_RETRY_BUDGET_SECONDS="60")
     assert frozen.wait(30)

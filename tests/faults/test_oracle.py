@@ -119,7 +119,7 @@ def test_an_account_that_is_locked_or_expired_is_tried_once(
         (
             "ALTER TABLE {table} ALTER product_id TYPE text",
             "ALTER TABLE {table} ALTER product_id TYPE numeric USING product_id::numeric",
-            69, "",
+            65, "",
         ),
         ("ALTER TABLE {table} ADD note text", "ALTER TABLE {table} DROP note", 0, ""),
     ],
