@@ -44,7 +44,7 @@ rows = st.lists(st.tuples(numbers, numbers, months, months, numbers), min_size=1
 
 @given(rows=rows)
 @settings(
-    max_examples=120,
+    max_examples=60,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

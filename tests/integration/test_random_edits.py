@@ -149,5 +149,5 @@ def test_random_edits(job: Job, source: SourceDatabase, target: TargetDatabase) 
         "RandomEditsHere", (RandomEdits,), {"job": job, "source": source, "target": target}
     )
     case = machine.TestCase
-    case.settings = settings(max_examples=15, stateful_step_count=20, deadline=None)
+    case.settings = settings(max_examples=8, stateful_step_count=20, deadline=None)
     case().runTest()
