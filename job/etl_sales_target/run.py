@@ -38,7 +38,7 @@ _SHOWN = logs.shown(
 
 
 class TablesFailedError(JobError):
-    """Some of several tables were not loaded; it is as serious as the most serious failure."""
+    """Some of several tables failed; its exit code is that of the most serious failure."""
 
     def __init__(self, failures: Mapping[str, JobError], tables: int) -> None:
         worst = most_serious(failures.values())
@@ -62,8 +62,8 @@ def each_table(
 ) -> None:
     """Works on the tables one after the other: one that fails does not stop the next.
 
-    Raises the failure of the only table, or TablesFailedError once all were tried; a signal at
-    once.
+    With one table, raises its failure. With several, raises TablesFailedError after all were tried,
+    and StoppedError at once.
     """
     if len(definitions) == 1:
         work(definitions[0])
@@ -108,7 +108,7 @@ def run_tables(
 
 
 def _logged(error: Exception) -> JobError:
-    """The failure of one of several tables, in the log; of a bug, with where it is."""
+    """Logs the failure of one of several tables, with the stack trace if it is a bug."""
     failure = error if isinstance(error, JobError) else JobError(f"{type(error).__name__}: {error}")
     log.error(
         "table_failed", error=failure.message, remedy=failure.remedy, code=failure.code,
@@ -119,7 +119,7 @@ def _logged(error: Exception) -> JobError:
 
 
 class Run:
-    """One table's part in an invocation of `run` or `backfill`."""
+    """The load of one table in an invocation of `run` or `backfill`."""
 
     def __init__(
         self,
@@ -146,7 +146,7 @@ class Run:
     def execute(self, report_to: ReportWriter) -> Report:
         """Loads, retries what is temporary, and delivers the report.
 
-        Raises the error that the run failed by, once its report is delivered.
+        Raises the error that made the run fail, after its report is delivered.
         """
         run = self._identity
         log.info("run_started", mode=run.mode, source=run.source, target=run.target)

@@ -102,7 +102,7 @@ def test_a_column_of_another_type_is_refused_unless_it_is_left_out(
 CHANGES = {
     "new": ("ADD COLUMN x numeric", None, "ALTER TABLE mb.orders ADD COLUMN x NUMERIC"),
     "new_but_not_listed": ("ADD COLUMN x numeric", "[id, note]", None),
-    "gone": ("DROP COLUMN note", None, "column note is not in the source"),
+    "gone": ("DROP COLUMN note", None, "column note is not loaded"),
     "gone_but_listed": (
         "DROP COLUMN note", "[id, note]", "apps.orders has no column note. Leave it out",
     ),

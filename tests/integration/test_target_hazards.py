@@ -10,11 +10,11 @@ from support.target_database import TargetDatabase
 HAZARDS = {
     "a further column": (
         "ALTER TABLE mb.sales_target ADD note text DEFAULT 'kept by hand'",
-        "column note is not in the source, and its values would be lost",
+        "column note is not loaded, and its values would be lost",
     ),
     "an identity column": (
         "ALTER TABLE mb.sales_target ADD row_id bigint GENERATED ALWAYS AS IDENTITY",
-        "column row_id is not in the source",
+        "column row_id is not loaded",
     ),
     "a generated column of ours": (
         (

@@ -107,4 +107,4 @@ def test_needs_the_target(job: Job, small_source: SourceDatabase) -> None:
     result = job("verify")
 
     assert result.exit_code == 69
-    assert "The target mb.sales_target is not there." in result.failure["error"]
+    assert "The target mb.sales_target does not exist." in result.failure["error"]

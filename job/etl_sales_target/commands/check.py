@@ -67,7 +67,7 @@ def _source_checks(
     definitions: Sequence[TableDefinition],
     layouts: dict[TableDefinition, TableLayout],
 ) -> Iterator[CheckResult]:
-    """Fills in the layouts that were found."""
+    """Also puts the layouts that it finds into `layouts`."""
     try:
         session = services.open_oracle()
     except JobError as error:
@@ -114,11 +114,11 @@ def _target_checks(
 
 
 def _of(table: TableName, among: Sequence[TableDefinition]) -> str:
-    """Which table a check is of, where there are several."""
+    """Which table a check is about, if there are several."""
     return f" {table}" if len(among) > 1 else ""
 
 
-# What is missing is made, to see that it may be; the transaction is never committed.
+# What is missing is created, to see whether that is allowed; the transaction is never committed.
 
 
 def _check_ledger(session: PostgresSession, ledger: Ledger) -> str:

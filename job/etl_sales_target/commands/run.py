@@ -87,12 +87,12 @@ def execute(
 
 
 def _require_periods(definitions: Sequence[TableDefinition]) -> None:
-    """A backfill is of months."""
+    """Raises click's UsageError for a table without months: a backfill is of months."""
     for definition in definitions:
         if definition.period is None:
             raise click.UsageError(
-                f"{definition.target} has no periods: name other tables with --table, or use "
-                "`run --full` for this one."
+                f"{definition.target} is not divided into months: name the other tables with "
+                "--table, and use `run --full` for this one."
             )
 
 

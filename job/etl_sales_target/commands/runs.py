@@ -17,7 +17,10 @@ from etl_sales_target.services import Services
 @click.command()
 @table_option
 @click.option(
-    "--last", default=20, type=click.IntRange(min=1), help="How many of each table; 20 by default."
+    "--last",
+    default=20,
+    type=click.IntRange(min=1),
+    help="How many runs of each table; 20 by default.",
 )
 def runs(*, tables: Sequence[str], last: int) -> None:
     """Show the last runs, from the ledger."""
@@ -30,8 +33,8 @@ def runs(*, tables: Sequence[str], last: int) -> None:
         ledger = Ledger(session, definition.target)
         if not ledger.exists():
             raise NotFoundError(
-                f"There is no ledger in {definition.target.schema} yet.",
-                remedy="The first `run` makes it.",
+                f"There is no ledger in the schema {definition.target.schema} yet.",
+                remedy="The first `run` creates it.",
             )
         found = ledger.last_runs(last)
         click.echo(headline(definition, definitions) + render.runs(found))

@@ -1,4 +1,4 @@
-"""`tables`: the table definitions as understood, with both sides' types."""
+"""`tables`: the table definitions as the job understands them, with the types of both sides."""
 
 import json
 from collections.abc import Sequence
@@ -17,10 +17,10 @@ from etl_sales_target.services import Services
 @click.command()
 @table_option
 @click.option(
-    "--json", "as_json", is_flag=True, help="Print one JSON document per table, a line each."
+    "--json", "as_json", is_flag=True, help="Print one JSON document per table, one per line."
 )
 def tables(*, tables: Sequence[str], as_json: bool) -> None:
-    """Show the table definitions as understood, with the types of both sides."""
+    """Show the table definitions as the job understands them, with the types of both sides."""
     settings, run_id = services.begin()
     definitions = selected(settings, tables)
     opened = Services.read(settings, run_id)
@@ -39,7 +39,7 @@ def tables(*, tables: Sequence[str], as_json: bool) -> None:
 
 
 def _as_json(layout: TableLayout, target_types: dict[str, str]) -> dict[str, object]:
-    """`target_type` is what the target has, null where it is not there yet."""
+    """`target_type` is what the target has; null if it does not have the column yet."""
     definition = layout.definition
     return {
         "source": str(definition.source),

@@ -1,4 +1,4 @@
-"""The option `--table` of the commands: which of the definitions are meant."""
+"""The option `--table` of all commands: which of the definitions to take."""
 
 from collections.abc import Sequence
 
@@ -13,12 +13,12 @@ table_option = click.option(
     "tables",
     multiple=True,
     metavar="TARGET",
-    help="Only the table with this target, such as mb.sales_target; may be repeated.",
+    help="Take only the table with this target, such as mb.sales_target; can be repeated.",
 )
 
 
 def selected(settings: Settings, targets: Sequence[str]) -> Sequence[TableDefinition]:
-    """The definitions of these targets, in the order of the file; of all where none is named.
+    """The definitions of these targets, in the order of the file; all if none is named.
 
     Raises click's BadParameter for a target that no definition has.
     """
@@ -34,5 +34,5 @@ def selected(settings: Settings, targets: Sequence[str]) -> Sequence[TableDefini
 
 
 def headline(definition: TableDefinition, among: Sequence[TableDefinition]) -> str:
-    """A line with the target's name, where more than one is printed."""
+    """A line with the target's name, if more than one table is printed."""
     return f"{definition.target}\n" if len(among) > 1 else ""

@@ -1,6 +1,6 @@
 """The file of table definitions, `ETL_TABLES_FILE`: docs/tables.md explains its form.
 
-`tables.schema.json` says what each value can be; what depends on several values is checked here.
+`tables.schema.json` says what each value can be; rules about several values are checked here.
 """
 
 import difflib
@@ -30,7 +30,7 @@ _LONGEST_SHOWN = 60
 
 
 class _MistakeError(ValueError):
-    """What is wrong with the value at this location, and a sentence that says what can be there."""
+    """What is wrong with the value at this location, and a sentence that says what is allowed."""
 
     def __init__(self, location: Location, what: str, *, allowed: str) -> None:
         super().__init__(what)
@@ -47,7 +47,7 @@ def read(path: Path) -> list[TableDefinition]:
 
 
 def definitions(text: str, *, file: str) -> list[TableDefinition]:
-    """The same of the file's text; `file` is its name in messages."""
+    """The definitions in this text; `file` is the name of its file, for messages."""
     try:
         document = parse(text)
     except InvalidYamlError as error:
@@ -79,7 +79,7 @@ def _text(path: Path) -> str:
 
 
 def _table(location: Location, value: Any) -> str:
-    """The table that a location is in, by its target where that is a text, else by its place."""
+    """The table that a location is in: by its target if that is a text, else by its number."""
     match location:
         case ("tables", int(position), *_):
             try:
@@ -135,7 +135,7 @@ def _complaint(error: fastjsonschema.JsonSchemaValueException, location: Locatio
 
 
 def _refuse_unknown_keys(value: object, definition: dict[str, Any], location: Location) -> None:
-    """A misspelt key is the reason of what else is wrong with its mapping."""
+    """A misspelled key causes whatever else is wrong with its mapping."""
     known = definition.get("properties")
     if known is None or not isinstance(value, dict):
         return
@@ -144,7 +144,7 @@ def _refuse_unknown_keys(value: object, definition: dict[str, Any], location: Lo
         raise _MistakeError(
             (*location, key),
             f"the key {_shown(key)} is unknown",
-            allowed=f"Did you mean {near[0]}?" if near else f"Known are {', '.join(known)}.",
+            allowed=f"Did you mean {near[0]}?" if near else f"The keys are {', '.join(known)}.",
         )
 
 
@@ -191,7 +191,7 @@ def _period(entry: dict[str, str]) -> YearAndMonth | MonthOfDate:
 
 
 def _check_targets(found: list[TableDefinition]) -> None:
-    """Refuses a table that two definitions, or a definition and the job itself, would write."""
+    """Refuses a target that another definition or the job itself writes, or that is reserved."""
     targets: dict[TableName, int] = {}
     histories = {each.target.history: each.target for each in found if each.history}
     for position, target in enumerate(each.target for each in found):
@@ -199,14 +199,14 @@ def _check_targets(found: list[TableDefinition]) -> None:
         if target in targets:
             raise _MistakeError(
                 location,
-                f"{target} is the target of table number {targets[target] + 1} already",
-                allowed="Each target has one source; upper and lower case are the same name.",
+                f"{target} is already the target of table number {targets[target] + 1}",
+                allowed="Each target has one source; names that differ only in case are the same.",
             )
         if target in histories:
             raise _MistakeError(
                 location,
-                f"{target} is the change history of {histories[target]}",
-                allowed=f"Give it another target, or set history: false for {histories[target]}.",
+                f"{target} is reserved for the change history of {histories[target]}",
+                allowed=f"Choose another target, or set history: false for {histories[target]}.",
             )
         if target.name in LEDGER_TABLES:
             raise _MistakeError(
@@ -253,7 +253,7 @@ def _refuse_repeats(names: tuple[str, ...], location: Location) -> None:
             raise _MistakeError(
                 (*location, position),
                 f"{location[-1]} has the column {name} twice",
-                allowed="Each column can stand once; upper and lower case are the same name.",
+                allowed="List a column once; names that differ only in case are the same.",
             )
 
 
@@ -271,5 +271,5 @@ def _check_references(definition: TableDefinition, table: Location) -> None:
             raise _MistakeError(
                 (*table, "load_columns", position),
                 f"the column {name} of load_columns is in columns too",
-                allowed="A column is loaded, or it is filled by its default.",
+                allowed="A column is either loaded or filled by its default.",
             )

@@ -1,4 +1,4 @@
-"""YAML as plain values, each with the line it stands on.
+"""YAML as plain values, each with the line that it is on.
 
 Plain scalars are those of YAML 1.2: a column may be named `no` or `on`. What invites mistakes is
 refused: tabs, anchors, tags, repeated keys.
@@ -21,7 +21,7 @@ _DEEPEST = 16
 
 
 class InvalidYamlError(ValueError):
-    """The text cannot be used; `allowed` is a sentence that says what can be."""
+    """The text cannot be used; `allowed` is a sentence that says what is allowed."""
 
     def __init__(self, what: str, *, line: int, allowed: str, location: Location = ()) -> None:
         super().__init__(what)
@@ -34,7 +34,7 @@ class InvalidYamlError(ValueError):
 class Document:
     """A value made of mappings, lists, texts, booleans and None; lines count from 1.
 
-    A number is its text: no setting of a table is one.
+    A number is kept as its text, because no setting of a table is a number.
     """
 
     value: object
@@ -109,12 +109,12 @@ def _refuse_features(text: str) -> None:
         elif getattr(event, "tag", None):
             refused = "it has a tag (!)"
         elif depth > _DEEPEST:
-            refused = f"it is nested more than {_DEEPEST} deep"
+            refused = f"it is nested more than {_DEEPEST} levels deep"
         if refused:
             raise InvalidYamlError(
                 refused,
                 line=_line(event.start_mark),
-                allowed="Write mappings, lists and texts; quote a text that begins so.",
+                allowed="Use mappings, lists and texts; quote a text that begins with &, * or !.",
             )
 
 
@@ -138,13 +138,13 @@ def _mapping(
         line = _line(key.start_mark)
         if not isinstance(key, yaml.ScalarNode):
             raise InvalidYamlError(
-                "a key is a list or a mapping", line=line, allowed="A key is a text.",
+                "a key is a list or a mapping", line=line, allowed="A key must be a text.",
                 location=location,
             )  # fmt: skip
         if key.value in found:
             raise InvalidYamlError(
-                f"the key {key.value!r} stands there a second time", line=line,
-                allowed="Each key can stand once.", location=location,
+                f"the key {key.value!r} is repeated", line=line,
+                allowed="Write each key only once.", location=location,
             )  # fmt: skip
         lines[*location, key.value] = line
         found[key.value] = _plain(value, (*location, key.value), lines)

@@ -1,4 +1,4 @@
-"""Table definitions: which source table is loaded into which target, and how it is divided."""
+"""Table definitions: which source is loaded into which target, and how it is divided."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,13 +8,13 @@ from etl_sales_target.core.columns import Column, Kind
 from etl_sales_target.core.errors import ConfigurationError
 from etl_sales_target.core.names import TableName, column_name_fault
 
-# One query has two aggregates for each column, and Oracle at most 1,000 columns.
+# A query has two aggregates for each column, and Oracle allows it at most 1,000 columns.
 _MOST_COLUMNS = 490
 
 
 @dataclass(frozen=True)
 class YearAndMonth:
-    """The periods of a table that has its year and its month in two NUMBER columns."""
+    """The periods of a table with the year and the month in two NUMBER columns."""
 
     year: str
     month: str
@@ -32,7 +32,7 @@ class YearAndMonth:
 
 @dataclass(frozen=True)
 class MonthOfDate:
-    """The periods of a table that are the calendar months of a DATE or TIMESTAMP column."""
+    """The periods of a table by the calendar months of a DATE or TIMESTAMP column."""
 
     date: str
 
@@ -51,8 +51,9 @@ class MonthOfDate:
 class TableDefinition:
     """A source table and the target that is kept equal to it; all names are in lower case.
 
-    `columns` is None for all that the source has, `period` None where the whole table is one
-    period. `load_columns` are columns of the target that the job does not fill.
+    `columns` is None for all columns of the source, and `period` is None if the whole table is one
+    period. `history` is reserved: the job does not write a change history yet. `load_columns` are
+    columns of the target that the job does not fill.
     """
 
     source: TableName
@@ -65,7 +66,7 @@ class TableDefinition:
 
 
 def sales_target(source: TableName, target: TableName) -> TableDefinition:
-    """The built-in definition, with these names of its tables."""
+    """The built-in definition, with these tables."""
     return TableDefinition(
         source=source,
         target=target,
@@ -79,7 +80,7 @@ def sales_target(source: TableName, target: TableName) -> TableDefinition:
 class TableLayout:
     """A definition with the columns that the source was found to have.
 
-    Raises ConfigurationError where the definition does not fit them.
+    Raises ConfigurationError if the definition does not fit them, or if they cannot be loaded.
     """
 
     definition: TableDefinition
@@ -87,13 +88,13 @@ class TableLayout:
     comment: str | None = None
 
     def __post_init__(self) -> None:
-        """Refuses a key or period that is not among the columns, or a load column that is."""
+        """Refuses what the target cannot have, and a definition that does not fit the columns."""
         definition = self.definition
         if len(self.columns) > _MOST_COLUMNS:
             raise ConfigurationError(
                 f"{definition.source} has {len(self.columns)} columns, and at most {_MOST_COLUMNS} "
                 "can be loaded.",
-                remedy="List those to load under `columns` in ETL_TABLES_FILE.",
+                remedy="List the ones to load under `columns` in ETL_TABLES_FILE.",
             )
         for name in self.names:
             fault = column_name_fault(name)
@@ -116,16 +117,17 @@ class TableLayout:
         return tuple(column.name for column in self.columns)
 
     def position(self, name: str) -> int:
-        """Where the column of this name stands."""
+        """The position of the column of this name, from 0."""
         return self.names.index(name)
 
     def _refuse_load_columns(self) -> None:
         for name in self.definition.load_columns:
             if name in self.names:
                 raise ConfigurationError(
-                    f"Column {name} of the load columns of {self.definition.target} is in "
-                    f"{self.definition.source} too.",
-                    remedy=f"Take it out of `load_columns`, or set {without(self, name)}.",
+                    f"Load column {name} of {self.definition.target} is also a column of "
+                    f"{self.definition.source}.",
+                    remedy=f"Remove it from `load_columns`, or do not load it, with "
+                    f"{without(self, name)}.",
                     column=name,
                 )
 
@@ -134,7 +136,7 @@ class TableLayout:
             if name not in self.names:
                 raise ConfigurationError(
                     f"Column {name} of the {what} of {self.definition.target} is not loaded.",
-                    remedy=f"Its columns are {', '.join(self.names)}.",
+                    remedy=f"The loaded columns are {', '.join(self.names)}.",
                     column=name,
                 )
 
@@ -145,7 +147,8 @@ class TableLayout:
             raise ConfigurationError(
                 f"Column {name} of the period of {self.definition.target} is "
                 f"{column.type.source}, not {wanted}.",
-                remedy="A period has a year and a month that are NUMBER, or one date.",
+                remedy="A period needs two NUMBER columns, the year and the month, or one DATE or "
+                "TIMESTAMP column.",
                 column=name,
             )
 

@@ -35,10 +35,10 @@ LOGIN = FailureClass(
 GRANT = FailureClass(NotAllowedError, "Ask the DBA for the privilege that is missing.")
 MISSING = FailureClass(
     NotFoundError,
-    "Check the name in the settings or in ETL_TABLES_FILE, and that this user may see the object.",
+    "Check the name in the settings or in ETL_TABLES_FILE, and that this user can see the object.",
 )
 TYPE = FailureClass(
-    NotFoundError, "Make both sides' types fit: `etl-sales-target tables` shows them."
+    NotFoundError, "Make the types of both sides match: `etl-sales-target tables` shows them."
 )
 BUSY = FailureClass(TemporaryError, "The database is busy; try again.")
 TLS = FailureClass(

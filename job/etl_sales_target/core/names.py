@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 # PostgreSQL cuts names at 63 bytes, without an error.
 COLUMN_NAME_BYTES = 63
-# The names of further tables, such as the change history's, add to a target's.
+# A target's name leaves room for the suffixes of further tables, such as `_changes`.
 TARGET_NAME_BYTES = 55
 
 # The ledger's tables, in the schema of each target.
@@ -32,7 +32,7 @@ class TableName:
 
     @property
     def history(self) -> "TableName":
-        """The table of this target's change history."""
+        """The name that is reserved for a change history of this target."""
         return TableName(self.schema, f"{self.name}{_HISTORY_SUFFIX}")
 
 
@@ -45,7 +45,7 @@ def table_name(text: str) -> TableName:
 
 
 def target_name(text: str) -> TableName:
-    """The same for a target, whose names are shorter. Raises ValueError, saying why."""
+    """The same for a target, whose names must be shorter. Raises ValueError, saying why."""
     name = table_name(text)
     for part in (name.schema, name.name):
         if len(part) > TARGET_NAME_BYTES:
@@ -54,7 +54,7 @@ def target_name(text: str) -> TableName:
 
 
 def column_name_fault(name: str) -> str | None:
-    """Why the target cannot have a column of this name, in lower case; None where it can.
+    """Why the target cannot have a column of this name, in lower case; None if it can.
 
     The answer continues a sentence that begins with the column's name.
     """
@@ -63,7 +63,7 @@ def column_name_fault(name: str) -> str | None:
     if len(name) > COLUMN_NAME_BYTES:
         return f"has more than {COLUMN_NAME_BYTES} bytes, the most that PostgreSQL keeps of a name"
     if name in _SYSTEM_COLUMNS:
-        return "has the name of a column that PostgreSQL itself gives every table"
+        return "has the name of a column that PostgreSQL itself adds to every table"
     if name.startswith(_HISTORY_PREFIX):
-        return f"begins with {_HISTORY_PREFIX}, as the columns of the change history do"
+        return f"begins with {_HISTORY_PREFIX}, which is reserved for a change history"
     return None

@@ -141,7 +141,7 @@ def read_counts(result: Iterable[Values], layout: TableLayout) -> dict[Period, i
 
 
 def repeated_keys(sql: SqlTable, periods: Sequence[Period] | None) -> Select[Any]:
-    """One number: the rows of these periods whose whole key another of them has already."""
+    """One number: the rows of these periods whose key, without a NULL, repeats another's."""
     key = [sql.comparable(name) for name in sql.layout.definition.key]
     rows = func.count().label("rows")
     known = select(rows).where(*(value.is_not(None) for value in key)).group_by(*key)

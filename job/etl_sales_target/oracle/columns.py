@@ -1,6 +1,6 @@
-"""Oracle's column types, as the driver describes them: which the job keeps exactly.
+"""Oracle's column types, as the driver describes them: those that the job loads.
 
-Every other type is refused by name: what cannot be kept exactly is never rounded.
+Every value of these types is kept exactly; every other type is refused by name.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ _TEXTS = {
     oracledb.DB_TYPE_NCHAR: "NCHAR",
 }
 
-# The names in Oracle's DDL of types that the driver calls otherwise.
+# What Oracle's DDL calls the types for which the driver has another name.
 _REFUSED = {
     oracledb.DB_TYPE_TIMESTAMP_TZ: "TIMESTAMP WITH TIME ZONE",
     oracledb.DB_TYPE_TIMESTAMP_LTZ: "TIMESTAMP WITH LOCAL TIME ZONE",
@@ -27,7 +27,7 @@ _REFUSED = {
     oracledb.DB_TYPE_LONG_RAW: "LONG RAW",
 }
 
-# What the driver says of a NUMBER without precision, and the scale of one that floats.
+# The precision that the driver gives for a NUMBER without one, and the scale of a floating NUMBER.
 _UNCONSTRAINED = 0
 _FLOATING_SCALE = -127
 
@@ -41,7 +41,7 @@ _DATETIME_BYTES = 29
 def describe(source: TableName, found: Sequence[oracledb.FetchInfo]) -> tuple[Column, ...]:
     """The columns that the driver describes.
 
-    Raises NotFoundError for one whose values the job cannot keep exactly, or whose name is not in
+    Raises NotFoundError for a column of a type that the job does not load, or whose name is not in
     upper case in Oracle.
     """
     columns = {each.name: _column(each) for each in found}
@@ -67,7 +67,7 @@ def _column(found: oracledb.FetchInfo) -> Column | str:
         return "is not in upper case in Oracle"
     column_type = _column_type(found)
     if column_type is None:
-        return f"is {_name(found)}, which cannot be kept exactly"
+        return f"is {_name(found)}, a type that the job does not load"
     return Column(found.name.lower(), column_type)
 
 
@@ -86,7 +86,7 @@ def _column_type(found: oracledb.FetchInfo) -> ColumnType | None:
 
 
 def _name(found: oracledb.FetchInfo) -> str:
-    """The type as Oracle's DDL has it, such as NUMBER(10,2)."""
+    """The type as Oracle's DDL spells it, such as NUMBER(10,2)."""
     type_code = found.type_code
     if type_code is oracledb.DB_TYPE_NUMBER:
         return _number(found.precision or _UNCONSTRAINED, found.scale or 0)
@@ -106,7 +106,7 @@ def _number(precision: int, scale: int) -> str:
 
 
 def is_as_described(found: oracledb.FetchInfo, column: Column) -> bool:
-    """Whether a query delivers the column as the job takes it: dates come as texts."""
+    """Whether a query of the rows delivers the column as expected: a NUMBER, or else a text."""
     if column.type.kind is Kind.NUMBER:
         return found.type_code is oracledb.DB_TYPE_NUMBER
     return found.type_code in _TEXTS

@@ -50,8 +50,8 @@ _UNDO = FailureClass(
 )
 _ROW = FailureClass(
     DataError,
-    "An expression of the source, such as a view's, fails on one of its rows: correct the row or "
-    "the view.",
+    "An expression in the source, such as one of a view, fails for one of its rows: correct the "
+    "row or the view.",
 )
 _CLIENT = FailureClass(
     NotFoundError,
@@ -167,12 +167,12 @@ FAILURE_CLASSES: dict[str, FailureClass] = {
 }
 
 
-# What a view's function raises by RAISE_APPLICATION_ERROR.
+# What a function of a view raises with RAISE_APPLICATION_ERROR.
 _OF_APPLICATIONS = re.compile(r"ORA-20\d{3}")
 
 
 def failure_class(code: str) -> FailureClass | None:
-    """The failure class of a code, or None where nothing is known of it."""
+    """The failure class of a code; None if the code is unknown."""
     return _ROW if _OF_APPLICATIONS.fullmatch(code) else FAILURE_CLASSES.get(code)
 
 

@@ -32,7 +32,7 @@ _PERIODS_A_QUERY = 200
 # while a processor's own cache still holds them: see docs/benchmark.md.
 _ROWS_AT_A_TIME = 1000
 
-# What the rows of a round trip may take, if each is as long as its columns allow.
+# What the rows of a round trip can take, if each is as long as its columns allow.
 _BYTES_A_ROUND_TRIP = 16 * 2**20
 
 # In the calendar that the session's NLS_CALENDAR may have changed.
@@ -83,10 +83,10 @@ class Source:
 
     @cached_property
     def layout(self) -> TableLayout:
-        """The definition with the source's columns, asked for once.
+        """The definition with the source's columns, which Oracle is asked for once.
 
-        Raises NotFoundError where the table or a column is missing, or has a type that cannot be
-        kept; ConfigurationError where the definition does not fit the columns.
+        Raises NotFoundError if the table or a column is missing, or a column has a type that the
+        job does not load; ConfigurationError if the definition does not fit the columns.
         """
         try:
             found = self._description(self._definition.columns)
@@ -132,7 +132,7 @@ class Source:
         )
         if found is None:
             raise NotFoundError(
-                f"There is no {self._name}, or this user may not see it.",
+                f"{self._name} does not exist, or this user is not allowed to see it.",
                 remedy="Correct the source's name, or ask the DBA for SELECT on it.",
             )
         synonym = self._synonym()
@@ -162,7 +162,7 @@ class Source:
         )
 
     def begin_snapshot(self) -> datetime.datetime:
-        """From here on all queries see one moment of the source. Returns Oracle's time of it."""
+        """From here on, all queries see one moment of the source. Returns Oracle's time of it."""
         self._session.begin_read_only()
         (now,) = self._session.first_row(_NOW, doing="begin a snapshot") or ("",)
         return datetime.datetime.fromisoformat(now)
@@ -182,9 +182,10 @@ class Source:
     def batches(self, periods: Sequence[Period] | None) -> Generator[Batch, None, None]:
         """All rows of these periods (None: of the table), a few at a time.
 
-        A round trip brings `ETL_BATCH_ROWS`, fewer where rows are long; no batch has more.
+        A round trip brings `ETL_BATCH_ROWS`, or fewer if rows are long; no batch has more rows than
+        a round trip.
 
-        Close it where it may not be read to its end: while the connection still stands.
+        If you might not read it to its end, close it while the connection is still open.
         """
         row_bytes = sum(column.type.most_bytes for column in self.layout.columns)
         at_a_time = min(_ROWS_AT_A_TIME, self._fetch_rows(row_bytes))
@@ -197,15 +198,17 @@ class Source:
 
     @contextlib.contextmanager
     def _valid_texts(self) -> Iterator[None]:
-        """Raises DataError for a text that the driver, which does not say where, cannot read."""
+        """Raises DataError for a text that the driver cannot decode, without saying which."""
         try:
             yield
         except UnicodeDecodeError as error:
             texts = [each.name for each in self.layout.columns if each.type.kind is Kind.TEXT]
-            where = f"Column {texts[0]}" if len(texts) == 1 else f"One of {', '.join(texts)}"
+            where = (
+                f"Column {texts[0]}" if len(texts) == 1 else f"One of columns {', '.join(texts)}"
+            )
             raise DataError(
                 f"{where} of {self._name} has a text that is not valid in its character set.",
-                remedy="Correct the text in the source, or leave its column out of `columns`.",
+                remedy="Correct the text in the source, or leave the column out of `columns`.",
             ) from error
 
     def _query(
@@ -224,7 +227,7 @@ class Source:
             if not columns.is_as_described(found, column):
                 raise TemporaryError(
                     f"Column {column.name} of {self._name} is no longer {column.type.source}.",
-                    remedy="The source is being changed; the next attempt reads it as it is then.",
+                    remedy="The source is being changed; the next attempt reads what it is then.",
                     column=column.name,
                 )
 

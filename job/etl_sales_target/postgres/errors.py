@@ -29,12 +29,14 @@ from etl_sales_target.core.failure_classes import (
 )
 
 _VALUE = FailureClass(
-    DataError, "The target's columns must have the types that `etl-sales-target tables` shows."
+    DataError,
+    "Compare the types: `etl-sales-target tables --json` shows what each column of the target "
+    "needs (`needed_type`) and has (`target_type`).",
 )
 _DATE = FailureClass(
     DataError,
-    "PostgreSQL does not have every date of Oracle's, such as 29 February 1500: correct it in the "
-    "source, or leave its column out of `columns`.",
+    "PostgreSQL lacks some dates that Oracle has, such as 29 February 1500: correct the date in "
+    "the source, or leave the column out of `columns`.",
 )
 _ENCODING = FailureClass(
     DataError,

@@ -1,7 +1,7 @@
-"""What a load would harm in a target that somebody else has made: found in PostgreSQL's catalogs.
+"""What a load would harm in a target that somebody else created, from PostgreSQL's catalogs.
 
-A load deletes rows and copies new ones of the definition's columns. Whatever hangs on the deleted
-rows, or would stop them from being deleted and copied as they are, is named here.
+A load deletes rows and copies new ones, with the definition's columns alone. Named here is whatever
+depends on the deleted rows, or would keep rows from being deleted or copied as they are.
 """
 
 from dataclasses import dataclass
@@ -82,25 +82,24 @@ class _Description:
 
 
 _DESCRIPTIONS = {
-    "kind": _Description(
-        "it is {what}", "Set ETL_TARGET_TABLE to an ordinary or partitioned table."
-    ),
+    "kind": _Description("it is {what}", "Choose an ordinary or partitioned table as the target."),
     "foreign partition": _Description(
-        "partition {what} is a foreign table", "Detach it: its rows are not in this transaction."
+        "partition {what} is a foreign table",
+        "Detach it: its rows are not part of this transaction.",
     ),
     "child": _Description(
         "table {what} inherits from it, and its rows would be deleted with the target's",
-        "ALTER TABLE … NO INHERIT, or set ETL_TARGET_TABLE to another table.",
+        "ALTER TABLE … NO INHERIT, or choose another target.",
     ),
     "further column": _Description(
-        "column {what} is not in the source, and its values would be lost",
-        "If the source no longer has it, ALTER TABLE … DROP COLUMN …; else move it to a table of "
-        "its own, make it a generated column, or, if it has a "
-        "default that is right for every row, list it under `load_columns` in ETL_TABLES_FILE.",
+        "column {what} is not loaded, and its values would be lost",
+        "If the source has it, add it to `columns` in ETL_TABLES_FILE; if it was removed there, "
+        "ALTER TABLE … DROP COLUMN …; otherwise move it to a table of its own, make it a generated "
+        "column, or, if its default is right for every row, list it under `load_columns`.",
     ),
     "load column": _Description(
-        "load column {what} is not there or has no default",
-        "ALTER TABLE … ALTER COLUMN … SET DEFAULT, or take it out of `load_columns`.",
+        "load column {what} is missing or has no default",
+        "ALTER TABLE … ALTER COLUMN … SET DEFAULT, or remove it from `load_columns`.",
     ),
     "generated column": _Description(
         "column {what} is generated and cannot be loaded", "Make it an ordinary column."
@@ -124,7 +123,7 @@ _DESCRIPTIONS = {
 
 
 def refuse_hazards(session: PostgresSession, table: Table, layout: TableLayout) -> None:
-    """Raises TargetRefusedError, naming what a load would harm."""
+    """Raises TargetRefusedError, which names what a load would harm."""
     found = session.execute(
         _FIND,
         table=session.name_of(table),

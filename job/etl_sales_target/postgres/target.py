@@ -1,4 +1,4 @@
-"""The target table: made where it is missing, checked, locked, counted, replaced by periods."""
+"""The target table: created if it is missing, checked, locked, counted, replaced by periods."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -22,7 +22,7 @@ from etl_sales_target.postgres.session import PostgresSession
 _TIMESTAMP = re.compile(r"timestamp(?:\((\d)\))? without time zone")
 _MOST_FRACTION_DIGITS = 6
 
-# Types whose every value the type that is needed keeps. Not CHAR: the cast drops its blanks.
+# Types of which the needed type keeps every value. Not CHAR: the cast drops its blanks.
 _NARROWER = {
     Kind.NUMBER: re.compile(r"numeric\(.*\)|smallint|integer|bigint"),
     Kind.TEXT: re.compile(r"character varying\(\d+\)"),
@@ -45,35 +45,37 @@ class Target:
         return bool(self._session.column_types(self.table))
 
     def create(self, layout: TableLayout) -> None:
-        """Makes the table as this layout, which has the comments, says."""
+        """Creates the table from this layout, which has the comments."""
         sql = SqlTable(self.name, layout)
         self._session.execute(CreateTable(sql.table))
         for statement in _comments(sql):
             self._session.execute(statement)
 
     def check(self) -> None:
-        """Raises a JobError where the table cannot be loaded, or only with harm."""
+        """Raises a JobError if the table cannot be loaded, or not without harm."""
         self.check_columns()
         self.refuse_hazards()
         self._session.require(self.table, "SELECT", "INSERT", "DELETE")
 
     def refuse_hazards(self) -> None:
-        """Raises TargetRefusedError, naming what a load would harm."""
+        """Raises TargetRefusedError, which names what a load would harm."""
         hazards.refuse_hazards(self._session, self.table, self._layout)
 
     def warnings(self) -> list[str]:
-        """What may fail a load, in words."""
+        """What could make a load fail, in words."""
         return hazards.reliant_triggers(self._session, self.table)
 
     def column_types(self) -> dict[str, str]:
-        """The table's columns with their types; empty where it is not there."""
+        """The table's columns with their types; empty if the table does not exist."""
         return self._session.column_types(self.table)
 
     def check_columns(self) -> None:
-        """Raises NotFoundError where the table is missing, or cannot hold the source's rows."""
+        """Raises NotFoundError if the table is missing, or cannot hold the source's rows."""
         types = self.column_types()
         if not types:
-            raise NotFoundError(f"The target {self.name} is not there.", remedy="`run` makes it.")
+            raise NotFoundError(
+                f"The target {self.name} does not exist.", remedy="`run` creates it."
+            )
         for column, sql_column in self._sql:
             found = types.get(column.name)
             if found is None:
@@ -141,7 +143,10 @@ class Target:
         return control_totals.read_magnitudes(found, self._layout)
 
     def repeated_keys(self, periods: Sequence[Period] | None) -> int:
-        """How many rows of these periods (None: of all) repeat the key of another of them."""
+        """How many rows of these periods (None: of all) repeat the key of an earlier one of them.
+
+        A key with a NULL repeats none.
+        """
         if not self._layout.definition.key:
             return 0
         return int(self._session.execute(statements.repeated_keys(self._sql, periods)).scalar_one())

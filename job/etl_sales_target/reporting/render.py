@@ -68,14 +68,14 @@ def table(layout: TableLayout, target_types: Mapping[str, str]) -> str:
     facts = {
         "source": definition.source,
         "target": definition.target,
-        "periods": definition.period or "none: the whole table is one",
+        "periods": definition.period or "the whole table is one",
         "key": ", ".join(definition.key) or "none",
-        "history": "yes" if definition.history else "no",
+        "history": f"{'true' if definition.history else 'false'} (reserved; not written yet)",
     }
     if definition.load_columns:
         facts["load columns"] = ", ".join(definition.load_columns)
     lines = [
-        (column.name, column.type.source, target_types.get(column.name, "not there yet"))
+        (column.name, column.type.source, target_types.get(column.name, "does not exist yet"))
         for column in layout.columns
     ]
     said = "\n".join(f"{name}: {fact}" for name, fact in facts.items())

@@ -57,7 +57,7 @@ CASES = {
     ),
     "a column that vanishes": Case(
         "numeric", "1", "ALTER TABLE {s} DROP x", 69,
-        "column x is not in the source", "ALTER TABLE … DROP COLUMN",
+        "column x is not loaded", "ALTER TABLE … DROP COLUMN",
     ),
     "a listed column that vanishes": Case(
         "numeric", "1", "ALTER TABLE {s} DROP x", 69,
@@ -209,7 +209,7 @@ def test_a_type_that_cannot_be_kept_is_refused_by_name(tables: AnyTables, name: 
     assert result.exit_code == 69
     failed = [event for event in result.events if event["event"] == "table_failed"]
     assert [event["error"] for event in failed] == [
-        f"Column y of apps.{name}_{column} is {oracle}, which cannot be kept exactly."
+        f"Column y of apps.{name}_{column} is {oracle}, a type that the job does not load."
         for column, oracle in enumerate(REFUSED_TYPES.values())
     ]
     assert {event["remedy"] for event in failed} == {

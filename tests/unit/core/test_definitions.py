@@ -27,7 +27,7 @@ COLUMNS = (Column("id", NUMBER), Column("year", NUMBER), Column("sold_on", DATE)
         ),
         (
             TableDefinition(SOURCE, TARGET, load_columns=("id",)),
-            "Column id of the load columns of mb.orders is in apps.orders too.",
+            "Load column id of mb.orders is also a column of apps.orders.",
         ),
         (
             TableDefinition(SOURCE, TARGET, period=MonthOfDate("nosuch")),
