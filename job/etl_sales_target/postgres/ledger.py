@@ -1,7 +1,8 @@
 """The ledger: a row for each run and for each loaded period, in two tables beside the target.
 
 The tables below are the one description of the layout. It only ever grows: a table or column that
-is missing is added on the next run, so a newer job upgrades the layout of an older one.
+is missing is added on the next run, so a newer job upgrades the layout of an older one. The layout
+of 0.1, which has other keys and names, is not upgraded.
 """
 
 import datetime
