@@ -144,7 +144,7 @@ MISTAKES = {
     "no_columns": (["columns: []"], 4, "columns cannot be an empty list", "list of the columns"),
     "columns_left_empty": (["columns:"], 4, "columns cannot be null", "list of the columns"),
     "too_many_columns": (
-        [f"columns: [{', '.join(f'c{n}' for n in range(1596))}]"],
+        [f"columns: [{', '.join(f'c{n}' for n in range(491))}]"],
         4, "columns cannot be a list", "at most 490",
     ),
     "number_as_column": (["columns: [1]"], 4, "columns cannot have '1'", "A column's name"),
