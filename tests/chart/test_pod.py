@@ -176,7 +176,7 @@ class TestTables:
     @pytest.mark.parametrize("name", ["ETL_SOURCE_TABLE", "ETL_TARGET_TABLE"])
     def test_leave_no_table_to_name(self, name: str) -> None:
         assert render({"settings": {name: "a.b"}}).objects
-        with pytest.raises(HelmError, match="settings.ETL_TARGET_TABLE must be empty"):
+        with pytest.raises(HelmError, match=r"settings\.ETL_TARGET_TABLE must be empty"):
             render({"tables": self.TABLES, "settings": {name: "a.b"}})
 
 
