@@ -56,7 +56,7 @@ databases: setup ## Start these databases for your own trials, until Ctrl-C (ROW
 # A worker a core, each with databases of its own.
 test: setup ## Run all tests that need no Docker and no cluster
 	$(VENV)/bin/pytest --numprocesses=auto --dist=worksteal
-	$(MAKE) airflow-test
+	$(MAKE) --jobs=2 airflow-test
 
 lint: setup .venv-airflow/ready ## Check style, format and types
 	$(VENV)/bin/ruff check
