@@ -335,6 +335,30 @@ class TestFailure:
         assert "AIRFLOW_CONN_ORACLE_CONN_ID" in done.log
         assert "Not retried: configuration." in done.log
 
+    def test_the_tables_of_the_values_are_loaded(
+        self,
+        install: Install,
+        trigger: Trigger,
+        small_source: SourceDatabase,
+        target: TargetDatabase,
+    ) -> None:
+        small_source.execute("CREATE TABLE apps.codes (code varchar(9), valid_from timestamp(0))")
+        small_source.execute("INSERT INTO apps.codes VALUES ('a\tb', '0012-03-01 23:59:59')")
+        period = {"year": "target_year", "month": "target_month"}
+        install(
+            settings={"ETL_RETRY_BUDGET_SECONDS": 0},
+            tables=[
+                {"source": small_source.table, "target": "mb.sales_target", "period": period},
+                {"source": "APPS.CODES", "target": "mb.codes"},
+            ],
+        )
+        done = trigger()
+        assert done.state == "success", done.log
+        assert target.rows() == small_source.rows()
+        assert target.query("SELECT code, valid_from::text FROM mb.codes") == [
+            ("a\tb", "0012-03-01 23:59:59")
+        ]
+
     def test_a_pod_killed_in_mid_load_is_replaced(
         self,
         install: Install,
