@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import (
     ARRAY,
     ColumnElement,
+    Label,
     MetaData,
     Numeric,
     Select,
@@ -22,6 +23,7 @@ from sqlalchemy import (
     cast,
     collate,
     column,
+    distinct,
     false,
     func,
     literal,
@@ -84,7 +86,7 @@ class SqlTable:
         """The columns of these names."""
         return [self.table.c[name] for name in names]
 
-    def comparable(self, name: str) -> ColumnElement[Any]:
+    def comparable(self, name: str) -> Label[Any]:
         """A column's values such that two texts are equal only byte by byte. PostgreSQL's SQL."""
         value = self.table.c[name]
         is_text = self.layout.columns[self.layout.position(name)].type.kind is Kind.TEXT
@@ -141,13 +143,15 @@ def read_counts(result: Iterable[Values], layout: TableLayout) -> dict[Period, i
 
 
 def repeated_keys(sql: SqlTable, periods: Sequence[Period] | None) -> Select[Any]:
-    """One number: the rows of these periods whose key, without a NULL, repeats another's."""
-    key = [sql.comparable(name) for name in sql.layout.definition.key]
-    rows = func.count().label("rows")
-    known = select(rows).where(*(value.is_not(None) for value in key)).group_by(*key)
-    known = known.select_from(sql.table)
-    repeated = only(periods, sql, known.having(func.count() > 1)).subquery()
-    return select(func.coalesce(func.sum(repeated.c.rows - 1), 0))
+    """One number: the rows of these periods whose key another of them has already.
+
+    Keys with a NULL are left out. To count distinct values takes PostgreSQL half the time of
+    grouping by them.
+    """
+    key = [sql.comparable(name).element for name in sql.layout.definition.key]
+    value = key[0] if len(key) == 1 else tuple_(*key)
+    repeats = select(func.count() - func.count(distinct(value))).select_from(sql.table)
+    return only(periods, sql, repeats.where(*(each.is_not(None) for each in key)))
 
 
 def rows_not_in(these: SqlTable, those: SqlTable, most: int) -> Select[Any]:

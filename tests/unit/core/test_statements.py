@@ -1,5 +1,6 @@
 """The statements: their text in both dialects, what they select, and how their answers are read."""
 
+import dataclasses
 import sqlite3
 from collections.abc import Sequence
 from decimal import Decimal
@@ -138,9 +139,17 @@ def by_sqlite(rows: Sequence[Period], condition: str) -> list[str]:
 
 def test_repeated_keys() -> None:
     assert sql(statements.repeated_keys(SALES, None), POSTGRES) == (
-        "SELECT coalesce(sum(anon_1.rows - 1), 0) AS coalesce_1 FROM "
-        "(SELECT count(*) AS rows FROM apps.sales WHERE id IS NOT NULL "
-        "GROUP BY id HAVING count(*) > 1) AS anon_1"
+        "SELECT count(*) - count(DISTINCT id) AS anon_1 FROM apps.sales WHERE id IS NOT NULL"
+    )
+
+
+def test_repeated_keys_of_several_columns() -> None:
+    definition = dataclasses.replace(ORDERS.layout.definition, key=("id", "remark"))
+    orders = SqlTable(definition.source, dataclasses.replace(ORDERS.layout, definition=definition))
+
+    assert orders_sql(statements.repeated_keys(orders, None), POSTGRES) == (
+        'SELECT count(*) - count(DISTINCT (id, remark COLLATE "C")) AS anon_1 FROM apps.orders '
+        'WHERE id IS NOT NULL AND (remark COLLATE "C") IS NOT NULL'
     )
 
 
