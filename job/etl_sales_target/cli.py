@@ -22,7 +22,7 @@ _USAGE_EXIT_CODE = 2
 _GC_THRESHOLD = 100_000
 
 # Each is the click command of its name in the module of its name in `commands`.
-_COMMANDS = ("run", "backfill", "check", "verify", "runs", "tables")
+_COMMANDS = ("run", "backfill", "check", "verify", "runs", "changes", "tables")
 
 
 class _LazyGroup(click.Group):

@@ -1,26 +1,34 @@
-"""The pipeline: lock, check, digest, plan, copy, reconcile, record, commit."""
+"""The pipeline: lock, check, digest, plan, copy and apply, reconcile, record, commit."""
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager, closing
-from dataclasses import dataclass
+import datetime
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager
+from dataclasses import dataclass, replace
 
 import structlog
 
 from etl_sales_target.core import digest, guards
 from etl_sales_target.core.control_totals import total_rows
+from etl_sales_target.core.copy_format import Batch
 from etl_sales_target.core.definitions import TableDefinition, TableLayout
 from etl_sales_target.core.errors import StoppedError
+from etl_sales_target.core.periods import Period
 from etl_sales_target.core.plan import LoadRequest, Plan, make_plan
 from etl_sales_target.core.reconciliation import at_most, reconcile
 from etl_sales_target.core.result import Attempt, Outcome, Phase, Report
 from etl_sales_target.oracle.source import Source
-from etl_sales_target.postgres.ledger import Ledger
+from etl_sales_target.postgres.apply import Apply
+from etl_sales_target.postgres.history import ChangeRecorder
+from etl_sales_target.postgres.ledger import Ledger, LoadRecord
 from etl_sales_target.postgres.lock import take_lock
 from etl_sales_target.postgres.session import PostgresSession
 from etl_sales_target.postgres.target import Target
 from etl_sales_target.runtime import memory, progress, signals
 
 log = structlog.get_logger()
+
+# VACUUM pays where more than a tenth of the rows were deleted.
+_VACUUM_DIVISOR = 10
 
 
 @dataclass(frozen=True)
@@ -33,6 +41,7 @@ class Load:
     definition: TableDefinition
     request: LoadRequest
     max_shrink_percent: int
+    changes_retention_days: int
     run_id: str
     attempt: Attempt
     report: Callable[[Outcome], Report]
@@ -59,15 +68,14 @@ class Load:
         with open_source() as source:
             try:
                 target = self._check(source, session)
-                self._load(source, target, ledger)
+                self._load(session, source, target, ledger)
             finally:
                 attempt.bytes_from_oracle = source.bytes_received
         with signals.deferred(), attempt.timed(Phase.COMMIT):
             attempt.end(peak_memory_bytes=memory.peak_bytes())
             ledger.close(self.report(Outcome.SUCCEEDED))
             session.commit()
-        if attempt.rows_deleted:
-            self._vacuum(session, target)
+        self._clean_up(session, target, ledger)
         return True
 
     def _announce(self, session: PostgresSession, ledger: Ledger) -> None:
@@ -86,36 +94,92 @@ class Load:
                 target.create(source.layout_with_comments())
                 log.info("object_created", name=str(self.definition.target))
             target.check()
+            if self.definition.history:
+                for name in target.history.prepare():
+                    log.info("object_created", name=name)
+                target.history.check()
         return target
 
-    def _load(self, source: Source, target: Target, ledger: Ledger) -> None:
+    def _load(
+        self, session: PostgresSession, source: Source, target: Target, ledger: Ledger
+    ) -> None:
         attempt = self.attempt
-        plan = attempt.plan = _plan(source, target, ledger, self.request, attempt)
+        snapshot, plan = _plan(source, target, ledger, self.request, attempt)
+        attempt.plan = plan
         log.info(
             "plan_created",
             periods=plan.statuses,
             rows_source=plan.rows_source,
-            rows_to_delete=plan.rows_to_delete,
-            rows_to_copy=plan.rows_to_copy,
+            rows_to_read=plan.rows_to_read,
         )
         if not self.request.allow_shrink:
             guards.check_shrink(plan, self.max_shrink_percent)
-        if plan.reloads:
-            self._copy(source, target, plan)
+        recorder = self._number(plan, snapshot, target, ledger)
+        if plan.touched:
+            self._write(source, plan, Apply(session, target.sql, recorder))
             self._reconcile(source.layout, target, plan)
-            ledger.write_loaded_periods(plan.digests(), source.layout, self.run_id)
+            ledger.write_loaded_periods(plan.changed_digests(), source.layout, self.run_id)
 
-    def _copy(self, source: Source, target: Target, plan: Plan) -> None:
-        attempt = self.attempt
-        with attempt.timed(Phase.COPY), closing(source.batches(plan.periods_to_read)) as batches:
-            attempt.rows_deleted = target.delete(plan.periods)
-            expected = plan.rows_to_copy
-            try:
-                attempt.rows_copied = target.copy(
-                    progress.track(at_most(expected, batches), total_rows=expected)
+    def _number(
+        self, plan: Plan, snapshot: datetime.datetime, target: Target, ledger: Ledger
+    ) -> ChangeRecorder | None:
+        """Gives the run its number, and says whether and how its changes are recorded.
+
+        The first load, and the first with other columns, would record the whole table: they do not.
+        """
+        history = target.history if self.definition.history else None
+        last = ledger.last_load()
+        number = 1 + max(last.number if last else 0, history.last_run() if history else 0)
+        self.attempt.run_number = number
+        load = LoadRecord(number, snapshot, target.layout.names, horizon=number)
+        recorder = None
+        if history and last and last.columns == load.columns:
+            recorder = ChangeRecorder(history, number, last.snapshot, snapshot, plan.changed())
+            if not history.is_new:
+                load = replace(load, horizon=last.horizon)
+        ledger.record_load(self.run_id, load)
+        return recorder
+
+    def _write(self, source: Source, plan: Plan, apply: Apply) -> None:
+        """Deletes before it inserts: a row may move to another period under a unique index."""
+        attempt, reads = self.attempt, plan.reads
+        with attempt.timed(Phase.APPLY):
+            attempt.rows_deleted += apply.delete(plan.removed)
+        if reads.stages:
+            with self._reading(source, plan, reads.staged, apply) as batches:
+                attempt.rows_read += apply.stage(batches)
+            with attempt.timed(Phase.APPLY):
+                attempt.rows_deleted += apply.delete_surplus(
+                    reads.compared,
+                    rows_source=plan.rows_in_source(reads.compared),
+                    rows_target=plan.rows_in_target(reads.compared),
                 )
+        if reads.appends:
+            with self._reading(source, plan, reads.appended, apply) as batches:
+                rows = apply.append(batches, reads.appended)
+            attempt.rows_read += rows
+            attempt.rows_inserted += rows
+        if reads.stages:
+            with attempt.timed(Phase.APPLY):
+                attempt.rows_inserted += apply.insert_missing()
+        log.info(
+            "changes_applied",
+            rows_read=attempt.rows_read,
+            rows_inserted=attempt.rows_inserted,
+            rows_deleted=attempt.rows_deleted,
+        )
+
+    @contextmanager
+    def _reading(
+        self, source: Source, plan: Plan, periods: Sequence[Period] | None, apply: Apply
+    ) -> Iterator[Iterator[Batch]]:
+        """The source's rows of these periods (None: of all), on their way to PostgreSQL."""
+        attempt, expected = self.attempt, plan.rows_in_source(periods)
+        with attempt.timed(Phase.COPY), closing(source.batches(periods)) as batches:
+            try:
+                yield progress.track(at_most(expected, batches), total_rows=expected)
             finally:
-                attempt.bytes_to_postgres = target.bytes_sent
+                attempt.bytes_to_postgres = apply.bytes_sent
 
     def _reconcile(self, layout: TableLayout, target: Target, plan: Plan) -> None:
         attempt = self.attempt
@@ -130,27 +194,53 @@ class Load:
                 columns=layout.columns,
                 magnitudes=target.magnitudes,
                 rows={
-                    "rows deleted": (plan.rows_to_delete, attempt.rows_deleted),
-                    "rows copied": (plan.rows_to_copy, attempt.rows_copied),
+                    "rows read": (plan.rows_to_read, attempt.rows_read),
                     "rows of the target": (plan.rows_after, rows_target),
                 },
             )
-            log.info("reconciliation_passed", periods=len(plan.reloads), rows=attempt.rows_copied)
+            log.info("reconciliation_passed", periods=len(plan.touched), rows=attempt.rows_read)
             repeated_keys = target.repeated_keys(plan.periods)
             attempt.warnings = list(guards.warnings(plan, layout, repeated_keys))
         for warning in attempt.warnings:
             log.warning("source_warning", warning=warning)
 
-    def _vacuum(self, session: PostgresSession, target: Target) -> None:
+    def _clean_up(self, session: PostgresSession, target: Target, ledger: Ledger) -> None:
         """After the commit nothing may fail the run any more, not even a signal."""
-        with self.attempt.timed(Phase.VACUUM):
-            try:
-                with signals.enabled():
-                    session.vacuum(target.table)
-            except StoppedError:
-                log.info("vacuum_stopped")
-            except Exception as error:  # noqa: BLE001
-                log.warning("vacuum_failed", error=str(error))
+        try:
+            with signals.enabled():
+                self._vacuum(session, target)
+                self._prune(session, target, ledger)
+        except StoppedError:
+            log.info("cleanup_stopped")
+        except Exception as error:  # noqa: BLE001
+            log.warning("cleanup_failed", error=str(error))
+
+    def _vacuum(self, session: PostgresSession, target: Target) -> None:
+        """Frees the space of many deleted rows for the next run; autovacuum does of few."""
+        attempt = self.attempt
+        rows_after = attempt.plan.rows_after if attempt.plan else 0
+        if attempt.rows_deleted * _VACUUM_DIVISOR > rows_after:
+            with attempt.timed(Phase.VACUUM):
+                session.vacuum(target.table)
+
+    def _prune(self, session: PostgresSession, target: Target, ledger: Ledger) -> None:
+        """Deletes the changes that have become too old."""
+        days = self.changes_retention_days
+        if not (days and self.definition.history):
+            return
+        with self.attempt.timed(Phase.PRUNE):
+            history = target.history
+            last = ledger.last_load_before(days)
+            if last is None or not history.has_changes_until(last):
+                session.rollback()
+                return
+            ledger.raise_horizon(last)
+            session.commit()
+            rows = 0
+            for deleted in history.prune(last):
+                session.commit()
+                rows += deleted
+            log.info("changes_pruned", rows=rows, last_run=last)
 
 
 def preview(session: PostgresSession, source: Source, request: LoadRequest) -> Plan:
@@ -160,7 +250,8 @@ def preview(session: PostgresSession, source: Source, request: LoadRequest) -> P
     session.begin_snapshot(read_only=True)
     if target.exists():
         target.check()
-    return _plan(source, target, ledger, request, attempt=None)
+    _, plan = _plan(source, target, ledger, request, attempt=None)
+    return plan
 
 
 def _plan(
@@ -169,7 +260,7 @@ def _plan(
     ledger: Ledger,
     request: LoadRequest,
     attempt: Attempt | None,
-) -> Plan:
+) -> tuple[datetime.datetime, Plan]:
     """Takes the source's snapshot, keeps other writers out of the target, and compares the two.
 
     A dry run, which is no attempt, keeps nobody out, and may come before the first load.
@@ -177,15 +268,15 @@ def _plan(
     is_dry_run = attempt is None
     attempt = attempt or Attempt()
     with attempt.timed(Phase.DIGEST):
-        attempt.snapshot = source.begin_snapshot()
-        log.info("snapshot_taken", snapshot=attempt.snapshot.isoformat())
+        snapshot = attempt.snapshot = source.begin_snapshot()
+        log.info("snapshot_taken", snapshot=snapshot.isoformat())
         digests = source.digests()
     with attempt.timed(Phase.PLAN):
         if not is_dry_run:
             target.lock_table()
             # Only now can nobody add any more.
             target.refuse_hazards()
-        return make_plan(
+        return snapshot, make_plan(
             request,
             digests,
             {} if is_dry_run and not target.exists() else target.counts(),

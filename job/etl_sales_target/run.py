@@ -32,8 +32,8 @@ log = structlog.get_logger()
 
 # What a reader on a terminal wants of the last line; the report has the rest.
 _SHOWN = logs.shown(
-    "run_id", "outcome", "rows_source", "rows_target", "rows_deleted", "rows_copied",
-    "rows_per_second", "retries", "warnings", "seconds", "peak_memory_bytes",
+    "run_id", "outcome", "rows_source", "rows_target", "rows_read", "rows_inserted",
+    "rows_deleted", "rows_per_second", "retries", "warnings", "seconds", "peak_memory_bytes",
 )  # fmt: skip
 
 
@@ -199,6 +199,7 @@ class Run:
                 definition=self._definition,
                 request=self._request,
                 max_shrink_percent=self._settings.max_shrink_percent,
+                changes_retention_days=self._settings.changes_retention_days,
                 run_id=self._identity.run_id,
                 attempt=attempt,
                 report=self._report,

@@ -73,6 +73,7 @@ class Settings:
     lock_timeout_seconds: int
     retry_budget_seconds: int
     max_shrink_percent: int
+    changes_retention_days: int
     triggered_by: str
     pushgateway_url: str | None
     pushgateway_user: str | None
@@ -118,6 +119,9 @@ class Settings:
                 ),
                 max_shrink_percent=env.int(
                     "MAX_SHRINK_PERCENT", 50, validate=validate.Range(min=0, max=100)
+                ),
+                changes_retention_days=env.int(
+                    "CHANGES_RETENTION_DAYS", 400, validate=validate.Range(min=0, max=36_500)
                 ),
                 triggered_by=env.utf8("TRIGGERED_BY", os.uname().nodename),
                 pushgateway_url=_without_slash(

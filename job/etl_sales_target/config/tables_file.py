@@ -86,7 +86,7 @@ def _table(location: Location, value: Any) -> str:
                 target = value["tables"][position]["target"]
             except (KeyError, TypeError):
                 target = None
-            named = isinstance(target, str) and len(target) <= _LONGEST_SHOWN
+            named = isinstance(target, str) and 0 < len(target) <= _LONGEST_SHOWN
             return f", table {target if named else f'number {position + 1}'}"
         case _:
             return ""

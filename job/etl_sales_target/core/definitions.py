@@ -52,8 +52,8 @@ class TableDefinition:
     """A source table and the target that is kept equal to it; all names are in lower case.
 
     `columns` is None for all columns of the source, and `period` is None if the whole table is one
-    period. `history` is reserved: the job does not write a change history yet. `load_columns` are
-    columns of the target that the job does not fill.
+    period. `history` says whether a change history is written. `load_columns` are columns of the
+    target that the job does not fill.
     """
 
     source: TableName

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 # PostgreSQL cuts names at 63 bytes, without an error.
 COLUMN_NAME_BYTES = 63
-# A target's name leaves room for the suffixes of further tables, such as `_changes`.
+# A target's name leaves room for the suffix of its change history.
 TARGET_NAME_BYTES = 55
 
 # The ledger's tables, in the schema of each target.
@@ -32,7 +32,7 @@ class TableName:
 
     @property
     def history(self) -> "TableName":
-        """The name that is reserved for a change history of this target."""
+        """The name of this target's change history."""
         return TableName(self.schema, f"{self.name}{_HISTORY_SUFFIX}")
 
 
@@ -65,5 +65,5 @@ def column_name_fault(name: str) -> str | None:
     if name in _SYSTEM_COLUMNS:
         return "has the name of a column that PostgreSQL itself adds to every table"
     if name.startswith(_HISTORY_PREFIX):
-        return f"begins with {_HISTORY_PREFIX}, which is reserved for a change history"
+        return f"begins with {_HISTORY_PREFIX}, which is reserved for the change history"
     return None

@@ -1,15 +1,17 @@
-"""The plan: which periods to reload, and why. Pure: no I/O, no database."""
+"""The plan: which periods to read, and why. Pure: no I/O, no database."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
-from itertools import chain
 
 from etl_sales_target.core.control_totals import ControlTotals, total_rows
 from etl_sales_target.core.digest import PeriodDigest
 from etl_sales_target.core.periods import MonthRange, Period
+
+# Bounds a query's condition and the number of scans that the source has to bear: see `Plan.reads`.
+MOST_PERIODS_A_QUERY = 200
 
 
 class Mode(StrEnum):
@@ -56,12 +58,36 @@ class LoadedPeriod:
 
 @dataclass(frozen=True, slots=True)
 class PeriodPlan:
-    """One period: why, and what it takes."""
+    """One period: why, its rows on both sides, and whether the source differs from the record."""
 
     period: Period
     status: PeriodStatus
-    rows_to_delete: int
-    rows_to_copy: int
+    rows_source: int
+    rows_target: int
+    source_changed: bool
+
+
+@dataclass(frozen=True)
+class Reads:
+    """The rows to read from the source, by where they go; None: those of all periods.
+
+    `appended` have no rows in the target, and are copied straight into it. `staged` are read to be
+    compared with the target's rows of the periods `compared`, which they contain.
+    """
+
+    appended: Sequence[Period] | None = ()
+    staged: Sequence[Period] | None = ()
+    compared: Sequence[Period] | None = ()
+
+    @property
+    def appends(self) -> bool:
+        """Whether there are rows to append."""
+        return self.appended is None or bool(self.appended)
+
+    @property
+    def stages(self) -> bool:
+        """Whether there are rows to compare."""
+        return self.staged is None or bool(self.staged)
 
 
 @dataclass(frozen=True)
@@ -79,23 +105,42 @@ class Plan:
     entries: Sequence[PeriodPlan]
 
     @cached_property
-    def reloads(self) -> list[PeriodPlan]:
-        """The periods to reload."""
+    def touched(self) -> list[PeriodPlan]:
+        """The periods whose rows are read, compared or deleted."""
         return [entry for entry in self.entries if entry.status is not PeriodStatus.UNCHANGED]
 
     @cached_property
     def periods(self) -> list[Period] | None:
-        """The periods to reload; None where every row of both sides lies in one of them."""
-        reloads = dict.fromkeys(entry.period for entry in self.reloads)
-        whole = all(period in reloads for period in chain(self.source, self.target_rows))
-        return None if whole and reloads else list(reloads)
+        """The touched periods; None where every row of both sides lies in one of them."""
+        found = [entry.period for entry in self.touched]
+        rest = self.source.keys() | self.target_rows.keys()
+        return None if found and rest <= set(found) else found
+
+    @cached_property
+    def reads(self) -> Reads:
+        """What to read. At most one query for `appended` and one for `staged`, or one for all."""
+        appended = [
+            each.period for each in self.touched if each.rows_source and not each.rows_target
+        ]
+        compared = [each.period for each in self.touched if each.rows_source and each.rows_target]
+        everything = len(self.source)
+        if not appended and not compared:
+            return Reads()
+        if len(appended) == everything:
+            return Reads(appended=None)
+        if len(compared) == everything:
+            return Reads(
+                staged=None, compared=None if len(self.target_rows) == everything else compared
+            )
+        if len(appended) + len(compared) > MOST_PERIODS_A_QUERY:
+            both = [each.period for each in self.touched if each.rows_source]
+            return Reads(staged=None, compared=both)
+        return Reads(appended=appended, staged=compared, compared=compared)
 
     @property
-    def periods_to_read(self) -> list[Period] | None:
-        """Of `periods`, those that the source has. Oracle is never asked for any other value."""
-        if self.periods is None:
-            return None
-        return [period for period in self.periods if period in self.source]
+    def removed(self) -> list[Period]:
+        """The periods that the target has and the source has not."""
+        return [each.period for each in self.touched if each.rows_target and not each.rows_source]
 
     @property
     def statuses(self) -> dict[str, int]:
@@ -108,28 +153,48 @@ class Plan:
         """The rows of the whole source."""
         return total_rows(digest.totals for digest in self.source.values())
 
-    @property
-    def rows_to_delete(self) -> int:
-        """The rows that leave the target."""
-        return sum(entry.rows_to_delete for entry in self.reloads)
+    def rows_in_source(self, periods: Sequence[Period] | None) -> int:
+        """The source's rows of these periods (None: of all)."""
+        if periods is None:
+            return self.rows_source
+        return total_rows(self.source[period].totals for period in periods)
+
+    def rows_in_target(self, periods: Sequence[Period] | None) -> int:
+        """The target's rows of these periods (None: of all), before the run."""
+        if periods is None:
+            return sum(self.target_rows.values())
+        return sum(self.target_rows.get(period, 0) for period in periods)
 
     @property
-    def rows_to_copy(self) -> int:
+    def rows_to_read(self) -> int:
         """The rows that the source is going to send."""
-        return sum(entry.rows_to_copy for entry in self.reloads)
+        return self.rows_in_source(self.reads.appended) + self.rows_in_source(self.reads.staged)
 
     @property
     def rows_after(self) -> int:
         """The rows of the target when the plan is done."""
-        return sum(self.target_rows.values()) - self.rows_to_delete + self.rows_to_copy
+        change = sum(entry.rows_source - entry.rows_target for entry in self.touched)
+        return self.rows_in_target(None) + change
 
-    def digests(self) -> dict[Period, PeriodDigest | None]:
-        """The digest of each reloaded period; None where the source no longer has the period."""
-        return {entry.period: self.source.get(entry.period) for entry in self.reloads}
+    def changed_digests(self) -> dict[Period, PeriodDigest | None]:
+        """The digest of each touched period that is not on record; None: the period is gone."""
+        return {
+            each.period: self.source.get(each.period)
+            for each in self.touched
+            if each.source_changed
+        }
+
+    def changed(self) -> list[Period] | None:
+        """The touched periods whose source is not as on record; None: all touched ones.
+
+        Of the others, what differs was edited in the target.
+        """
+        found = [each.period for each in self.touched if each.source_changed]
+        return None if len(found) == len(self.touched) else found
 
     def expected(self) -> dict[Period, ControlTotals | None]:
-        """The control totals that the target must have of each reloaded period; None: no rows."""
-        found = ((entry.period, self.source.get(entry.period)) for entry in self.reloads)
+        """The control totals that the target must have of each touched period; None: no rows."""
+        found = ((entry.period, self.source.get(entry.period)) for entry in self.touched)
         return {period: digest.totals if digest else None for period, digest in found}
 
 
@@ -143,11 +208,18 @@ def make_plan(
     """Compares each period's digest with the loaded period on record."""
 
     def entry(period: Period) -> PeriodPlan:
-        digest, rows = source.get(period), target_rows.get(period, 0)
-        status = _status(digest, loaded_periods.get(period), rows, digest_version)
+        digest, loaded = source.get(period), loaded_periods.get(period)
+        rows = target_rows.get(period, 0)
+        status = _status(digest, loaded, rows, digest_version)
         if status is PeriodStatus.UNCHANGED and request.is_forced:
             status = PeriodStatus.FORCED
-        return PeriodPlan(period, status, rows, digest.totals.rows if digest else 0)
+        return PeriodPlan(
+            period,
+            status,
+            rows_source=digest.totals.rows if digest else 0,
+            rows_target=rows,
+            source_changed=not _is_on_record(digest, loaded, digest_version),
+        )
 
     known = _chronological(source.keys() | target_rows.keys() | loaded_periods.keys())
     return Plan(
@@ -167,9 +239,19 @@ def _status(
         return PeriodStatus.REMOVED
     if loaded is None or loaded.digest_version != digest_version:
         return PeriodStatus.NEW
-    if loaded.digest != digest.digest or loaded.rows != digest.totals.rows:
+    if not _is_on_record(digest, loaded, digest_version):
         return PeriodStatus.CHANGED
     return PeriodStatus.UNCHANGED if loaded.rows == rows else PeriodStatus.DRIFTED
+
+
+def _is_on_record(
+    digest: PeriodDigest | None, loaded: LoadedPeriod | None, digest_version: str
+) -> bool:
+    """Whether the source has what the last load found."""
+    if digest is None or loaded is None:
+        return digest is loaded
+    found = LoadedPeriod(digest.totals.rows, digest.digest, digest_version)
+    return loaded == found
 
 
 def _chronological(periods: Iterable[Period]) -> Iterator[Period]:

@@ -33,9 +33,11 @@ class Phase(StrEnum):
     DIGEST = "digest"
     PLAN = "plan"
     COPY = "copy"
+    APPLY = "apply"
     RECONCILE = "reconcile"
     COMMIT = "commit"
     VACUUM = "vacuum"
+    PRUNE = "prune"
 
 
 class Outcome(StrEnum):
@@ -73,8 +75,10 @@ class Attempt:
     columns: Sequence[Column] = ()
     snapshot: datetime.datetime | None = None
     plan: Plan | None = None
+    run_number: int | None = None
+    rows_read: int = 0
+    rows_inserted: int = 0
     rows_deleted: int = 0
-    rows_copied: int = 0
     warnings: list[str] = field(default_factory=list)
     ended_at: datetime.datetime | None = None
     peak_memory_bytes: int = 0
@@ -83,13 +87,14 @@ class Attempt:
 
     @contextmanager
     def timed(self, phase: Phase) -> Iterator[None]:
-        """Makes this the current phase, and measures the block."""
+        """Makes this the current phase, and adds the block's time to it."""
         self.phase = phase
         start = time.monotonic()
         try:
             yield
         finally:
-            self.phase_seconds[phase] = round(time.monotonic() - start, 3)
+            seconds = self.phase_seconds.get(phase, 0) + time.monotonic() - start
+            self.phase_seconds[phase] = round(seconds, 3)
 
     def end(self, *, peak_memory_bytes: int) -> None:
         """Notes when the attempt was about to commit, or failed, and its memory until then."""
@@ -98,18 +103,19 @@ class Attempt:
 
     @property
     def rows_per_second(self) -> int:
-        """How fast the rows were copied, the deletion of the old ones included."""
+        """How fast the rows were read and copied into the target or to be compared with it."""
         seconds = self.phase_seconds.get(Phase.COPY)
-        return round(self.rows_copied / seconds) if seconds else 0
+        return round(self.rows_read / seconds) if seconds else 0
 
 
 @dataclass(frozen=True)
 class Report:
     """A run as it is delivered: one JSON document for the log, the ledger, XCom and `--report`.
 
-    Times are UTC, durations seconds; `periods` counts periods by status, `reloaded` lists the
-    first hundred that were reloaded, `earlier_runs` counts the ledger's other runs by outcome.
-    None is what the run did not get to know.
+    Times are UTC, durations seconds; `periods` counts periods by status, `touched` lists the first
+    hundred that were read or deleted, with their rows in the source and, before the run, in the
+    target; `rows_unchanged` are those of the target that the run did not write; `earlier_runs`
+    counts the ledger's other runs by outcome. None is what the run did not get to know.
     """
 
     run_id: str
@@ -119,16 +125,19 @@ class Report:
     target: str
     started_at: datetime.datetime
     version: str
+    run_number: int | None
     outcome: Outcome
     finished_at: datetime.datetime | None
     phase: Phase
     snapshot: datetime.datetime | None
     periods: dict[str, int]
-    reloaded: list[dict[str, Any]]
+    touched: list[dict[str, Any]]
     rows_source: int | None
     rows_target: int | None
+    rows_read: int
+    rows_inserted: int
     rows_deleted: int
-    rows_copied: int
+    rows_unchanged: int | None
     rows_per_second: int
     warnings: list[str]
     abandoned_runs: list[str]
@@ -148,7 +157,7 @@ class Report:
 
     def summary(self) -> dict[str, Any]:
         """The report in a log line's length: what is known, without periods and exit code."""
-        details = {"reloaded", "exit_code"}
+        details = {"touched", "exit_code"}
         return {
             key: value
             for key, value in self.as_json().items()
@@ -175,19 +184,23 @@ def make_report(
 ) -> Report:
     """The report of a run that this attempt decided, and that failed by `error`."""
     plan = attempt.plan
+    rows_target = plan.rows_after if plan and outcome is Outcome.SUCCEEDED else None
     return Report(
         **vars(run),
         version=__version__,
+        run_number=attempt.run_number,
         outcome=outcome,
         finished_at=attempt.ended_at,
         phase=attempt.phase,
         snapshot=attempt.snapshot,
         periods=plan.statuses if plan else {},
-        reloaded=_reloaded(plan) if plan else [],
+        touched=_touched(plan) if plan else [],
         rows_source=plan.rows_source if plan else None,
-        rows_target=plan.rows_after if plan and outcome is Outcome.SUCCEEDED else None,
+        rows_target=rows_target,
+        rows_read=attempt.rows_read,
+        rows_inserted=attempt.rows_inserted,
         rows_deleted=attempt.rows_deleted,
-        rows_copied=attempt.rows_copied,
+        rows_unchanged=None if rows_target is None else rows_target - attempt.rows_inserted,
         rows_per_second=attempt.rows_per_second,
         warnings=attempt.warnings,
         abandoned_runs=attempt.abandoned_runs,
@@ -207,13 +220,13 @@ def make_report(
     )
 
 
-def _reloaded(plan: Plan) -> list[dict[str, Any]]:
+def _touched(plan: Plan) -> list[dict[str, Any]]:
     return [
         {
             "period": str(entry.period),
             "status": entry.status.value,
-            "rows_deleted": entry.rows_to_delete,
-            "rows_copied": entry.rows_to_copy,
+            "rows_source": entry.rows_source,
+            "rows_target": entry.rows_target,
         }
-        for entry in plan.reloads[:_LISTED_PERIODS]
+        for entry in plan.touched[:_LISTED_PERIODS]
     ]

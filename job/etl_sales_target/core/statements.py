@@ -53,24 +53,48 @@ PeriodKey = tuple[ColumnElement[Any], ColumnElement[Any]]
 class SqlTable:
     """A table as one database knows it: its name there, and its columns as the source has them.
 
-    `spell` writes a lower-case name as the database's dialect is to be given it.
+    `spell` writes a lower-case name as the database's dialect is to be given it; `further` are
+    columns that the source does not have.
     """
 
     def __init__(
-        self, name: TableName, layout: TableLayout, spell: Callable[[str], str] = str
+        self,
+        name: TableName,
+        layout: TableLayout,
+        spell: Callable[[str], str] = str,
+        *,
+        further: Iterable[SqlColumn[Any]] = (),
+        **options: str,
     ) -> None:
+        self.name = name
         self.layout = layout
         self.table = Table(
             spell(name.name),
             MetaData(),
+            *further,
             *(_sql_column(column, spell) for column in layout.columns),
             schema=spell(name.schema),
             comment=layout.comment,
+            **options,
         )
+
+    @classmethod
+    def temporary(cls, name: str, layout: TableLayout) -> "SqlTable":
+        """A temporary table of PostgreSQL that holds any row of the target as it is.
+
+        Two of its texts are equal only byte by byte, and its timestamps have all digits.
+        """
+        sql = cls(TableName("pg_temp", name), layout, postgresql_on_commit="DROP")
+        for each, sql_column in sql:
+            if each.type.kind is Kind.TEXT:
+                sql_column.type = Text(collation="C")
+            elif each.type.kind is Kind.DATETIME:
+                sql_column.type = TIMESTAMP()
+        return sql
 
     def __iter__(self) -> Iterator[tuple[Column, SqlColumn[Any]]]:
         """Each column with the one of SQLAlchemy."""
-        return zip(self.layout.columns, self.table.columns, strict=True)
+        return ((column, self.table.c[column.name]) for column in self.layout.columns)
 
     @property
     def period(self) -> PeriodKey | None:

@@ -25,9 +25,6 @@ from etl_sales_target.core.statements import SqlTable
 from etl_sales_target.oracle import columns
 from etl_sales_target.oracle.session import OracleSession, Rows
 
-# Bounds the length of one statement's WHERE; each further group is one more query.
-_PERIODS_A_QUERY = 200
-
 # The driver decodes a whole round trip's rows. So many of them at a time move on, and are sent
 # while a processor's own cache still holds them: see docs/benchmark.md.
 _ROWS_AT_A_TIME = 1000
@@ -180,7 +177,7 @@ class Source:
             return control_totals.read(map(_decimals, _all(rows)), self.layout)
 
     def batches(self, periods: Sequence[Period] | None) -> Generator[Batch, None, None]:
-        """All rows of these periods (None: of the table), a few at a time.
+        """All rows of these periods (None: of the table), a few at a time, by one query.
 
         A round trip brings `ETL_BATCH_ROWS`, or fewer if rows are long; no batch has more rows than
         a round trip.
@@ -189,12 +186,11 @@ class Source:
         """
         row_bytes = sum(column.type.most_bytes for column in self.layout.columns)
         at_a_time = min(_ROWS_AT_A_TIME, self._fetch_rows(row_bytes))
-        for group in _groups(periods):
-            statement = statements.source_rows(self._sql, group)
-            with self._valid_texts(), self._query(statement, row_bytes=row_bytes) as rows:
-                self._require_columns(rows)
-                while batch := rows.next(at_a_time):
-                    yield batch
+        statement = statements.source_rows(self._sql, periods)
+        with self._valid_texts(), self._query(statement, row_bytes=row_bytes) as rows:
+            self._require_columns(rows)
+            while batch := rows.next(at_a_time):
+                yield batch
 
     @contextlib.contextmanager
     def _valid_texts(self) -> Iterator[None]:
@@ -243,11 +239,3 @@ def _all(rows: Rows) -> Iterator[tuple[str | None, ...]]:
 
 def _decimals(row: Sequence[str | None]) -> list[Decimal | None]:
     return [None if value is None else Decimal(value) for value in row]
-
-
-def _groups(periods: Sequence[Period] | None) -> Iterator[Sequence[Period] | None]:
-    if periods is None:
-        yield None
-        return
-    for start in range(0, len(periods), _PERIODS_A_QUERY):
-        yield periods[start : start + _PERIODS_A_QUERY]

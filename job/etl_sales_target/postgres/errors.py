@@ -97,6 +97,11 @@ FAILURE_CLASSES: dict[str, FailureClass] = {
     "44": _REFUSED,  # with_check_option_violation
     "P0": _REFUSED,  # plpgsql_error: what a trigger raises
     "40": BUSY,  # transaction_rollback: serialization failure, deadlock
+    "53400": FailureClass(  # configuration_limit_exceeded: temp_file_limit
+        NotFoundError,
+        "Raise temp_file_limit for this user: to find the rows that differ, a run sorts the "
+        "changed periods of both sides in temporary files of about 1.3 times their size.",
+    ),
     "53": FailureClass(
         TemporaryError, "The server is out of disk, memory or connections; make room."
     ),

@@ -9,6 +9,7 @@ import datetime
 import json
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from itertools import islice
 from typing import Any, TypeVar
@@ -85,6 +86,9 @@ def describe(schema: str) -> tuple[Table, Table]:
         Column("source_table", Text, nullable=False),
         Column("mode", Text, nullable=False),
         Column("triggered_by", Text, nullable=False),
+        Column("run_number", BigInteger),
+        Column("columns", ARRAY(Text)),
+        Column("history_horizon", BigInteger),
         Column("started_at", DateTime(timezone=True), nullable=False),
         Column("finished_at", DateTime(timezone=True)),
         Column("next_attempt_at", DateTime(timezone=True)),
@@ -96,8 +100,10 @@ def describe(schema: str) -> tuple[Table, Table]:
         Column("snapshot", DateTime(timezone=True)),
         Column("rows_source", BigInteger),
         Column("rows_target", BigInteger),
+        Column("rows_read", BigInteger),
+        Column("rows_inserted", BigInteger),
         Column("rows_deleted", BigInteger),
-        Column("rows_copied", BigInteger),
+        Column("rows_unchanged", BigInteger),
         Column("periods_new", Integer),
         Column("periods_changed", Integer),
         Column("periods_removed", Integer),
@@ -123,6 +129,19 @@ def describe(schema: str) -> tuple[Table, Table]:
         Column("loaded_at", DateTime(timezone=True), nullable=False),
     )
     return runs, loaded_periods
+
+
+@dataclass(frozen=True)
+class LoadRecord:
+    """A load on record. `number` orders the loads of a target.
+
+    The table can be rebuilt from its change history as of each load from number `horizon` on.
+    """
+
+    number: int
+    snapshot: datetime.datetime
+    columns: tuple[str, ...]
+    horizon: int
 
 
 class Ledger:
@@ -205,6 +224,59 @@ class Ledger:
             self._is_run(report.run_id), self._runs.c.outcome.in_(_UNDECIDED)
         )
         return bool(self._session.execute(statement.values(self._row(report))).rowcount)
+
+    def last_load(self) -> LoadRecord | None:
+        """The last load that was committed."""
+        runs = self._runs.c
+        loads = (
+            select(runs.run_number, runs.snapshot, runs.columns)
+            .where(runs.target_table == self._target, runs.run_number.is_not(None))
+            .order_by(runs.run_number.desc())
+            .limit(1)
+        )
+        found = self._session.execute(loads).one_or_none()
+        if found is None:
+            return None
+        return LoadRecord(
+            found.run_number, found.snapshot, tuple(found.columns), horizon=self._horizon()
+        )
+
+    def _horizon(self) -> int:
+        """Each run and each pruning can only raise it."""
+        runs = self._runs.c
+        horizon = select(func.coalesce(func.max(runs.history_horizon), 0))
+        return int(
+            self._session.execute(horizon.where(runs.target_table == self._target)).scalar_one()
+        )
+
+    def record_load(self, run_id: str, load: LoadRecord) -> None:
+        """Records what the next load needs to know of this one."""
+        self._session.execute(
+            update(self._runs)
+            .where(self._is_run(run_id))
+            .values(
+                run_number=load.number, columns=list(load.columns), history_horizon=load.horizon
+            )
+        )
+
+    def last_load_before(self, days: int) -> int | None:
+        """The number of the last load whose snapshot is older than so many days."""
+        runs = self._runs.c
+        statement = select(func.max(runs.run_number)).where(
+            runs.target_table == self._target,
+            runs.snapshot < func.now() - datetime.timedelta(days=days),
+        )
+        number: int | None = self._session.execute(statement).scalar()
+        return number
+
+    def raise_horizon(self, number: int) -> None:
+        """Records that the changes of loads up to this number are no longer all there."""
+        runs = self._runs
+        self._session.execute(
+            update(runs)
+            .where(runs.c.target_table == self._target, runs.c.run_number == number)
+            .values(history_horizon=func.greatest(runs.c.history_horizon, number))
+        )
 
     def _is_run(self, run_id: str) -> ColumnElement[bool]:
         """This run's row: one run may load several targets."""
@@ -309,8 +381,10 @@ class Ledger:
             "snapshot": report.snapshot,
             "rows_source": report.rows_source,
             "rows_target": report.rows_target,
+            "rows_read": report.rows_read,
+            "rows_inserted": report.rows_inserted,
             "rows_deleted": report.rows_deleted,
-            "rows_copied": report.rows_copied,
+            "rows_unchanged": report.rows_unchanged,
             **periods,
             "retries": report.retries,
             "seconds": report.seconds,

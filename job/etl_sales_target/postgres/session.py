@@ -65,6 +65,11 @@ _COLUMN_TYPES = text("""
      WHERE attrelid = to_regclass(:table) AND attnum > 0 AND NOT attisdropped
 """)
 
+_MAY_MAKE_TEMPORARY_TABLES = text("""
+    SELECT has_database_privilege(current_database(), 'TEMPORARY') AS allowed,
+           quote_ident(current_database()) AS database
+""")
+
 _HAS_PRIVILEGE = text("SELECT has_table_privilege(to_regclass(:table), :privilege)")
 
 # Of every transaction, whatever the role, the database or the server has set, and since which
@@ -206,6 +211,13 @@ class PostgresSession:
             result: CursorResult[Any] = self._connection.execute(statement, parameters)
             return result
 
+    def write(self, statement: Executable) -> int:
+        """One statement that writes rows; returns how many."""
+        log.debug("target_statement", sql=_Sql(statement, self._dialect))
+        with translated("use the target"):
+            options = {"preserve_rowcount": True}
+            return self._connection.execute(statement, execution_options=options).rowcount
+
     def stream(self, statement: Executable) -> Iterator[tuple[Any, ...]]:
         """The rows of a query, of which there may be many, in the transaction that is open."""
         log.debug("target_statement", sql=_Sql(statement, self._dialect))
@@ -244,6 +256,16 @@ class PostgresSession:
                 f"The user of the target may not {', '.join(missing)} on {table}.",
                 code="42501",
                 remedy=f"GRANT {', '.join(missing)} ON {name} TO its user.",
+            )
+
+    def require_temporary_tables(self) -> None:
+        """Raises NotAllowedError unless this user may create temporary tables."""
+        found = self.execute(_MAY_MAKE_TEMPORARY_TABLES).one()
+        if not found.allowed:
+            raise NotAllowedError(
+                f"The user of the target may not create temporary tables in {found.database}.",
+                code="42501",
+                remedy=f"GRANT TEMPORARY ON DATABASE {found.database} TO its user.",
             )
 
     def copy(self, table: Table, batches: Iterable[Batch], encoder: Encoder) -> int:

@@ -117,7 +117,7 @@ def _target(report: Report, datasets: Datasets, columns: Sequence[Column]) -> Ou
     if report.outcome is Outcome.SUCCEEDED:
         statistics["outputStatistics"] = (
             output_statistics_output_dataset.OutputStatisticsOutputDatasetFacet(
-                rowCount=report.rows_copied, size=report.bytes_to_postgres
+                rowCount=report.rows_inserted, size=report.bytes_to_postgres
             )
         )
     facets: dict[str, DatasetFacet] = {}

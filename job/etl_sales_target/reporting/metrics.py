@@ -101,7 +101,7 @@ _OF_A_SUCCESS: Sequence[_Gauge] = (
     (
         "copy_rows_per_second",
         "How fast the last run that copied rows copied them.",
-        lambda report: report.rows_per_second if report.rows_copied else None,
+        lambda report: report.rows_per_second if report.rows_read else None,
     ),
 )
 
@@ -128,9 +128,14 @@ def _of_a_success(report: Report) -> Iterator[Metric]:
     yield from _gauges(_OF_A_SUCCESS, report)
     yield _labelled(
         "last_success_rows",
-        "Rows that the last successful run moved.",
+        "Rows that the last successful run read, inserted, deleted and left unchanged.",
         "operation",
-        {"copied": report.rows_copied, "deleted": report.rows_deleted},
+        {
+            "read": report.rows_read,
+            "inserted": report.rows_inserted,
+            "deleted": report.rows_deleted,
+            "unchanged": report.rows_unchanged or 0,
+        },
     )
     yield _labelled(
         "last_success_periods",

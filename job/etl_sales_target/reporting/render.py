@@ -1,22 +1,28 @@
 """What the commands print for people: plans, comparisons and runs as tables."""
 
 import datetime
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
+from itertools import groupby, islice
 from numbers import Number
 from typing import Any
 
+import click
 from tabulate import tabulate
 
-from etl_sales_target.core.definitions import TableLayout
+from etl_sales_target.core.changes import Reason, RowChange
+from etl_sales_target.core.definitions import TableDefinition, TableLayout
 from etl_sales_target.core.plan import PeriodStatus, Plan
 from etl_sales_target.core.reconciliation import RowDifference, Verification
 
 _RUN_COLUMNS = {
+    "run_number": "number",
     "started_at": "started (UTC)",
     "mode": "mode",
     "outcome": "outcome",
+    "rows_read": "read",
+    "rows_inserted": "inserted",
     "rows_deleted": "deleted",
-    "rows_copied": "copied",
     "rows_target": "rows",
     "seconds": "seconds",
     "error_code": "error",
@@ -26,18 +32,20 @@ _RUN_COLUMNS = {
 
 
 def plan(found: Plan) -> str:
-    """The periods to reload, one line each, and how many are unchanged."""
+    """The periods to read, one line each, and how many are unchanged."""
     lines = [
-        (str(entry.period), entry.status.value, entry.rows_to_delete, entry.rows_to_copy)
-        for entry in found.reloads
+        (str(entry.period), entry.status.value, entry.rows_source, entry.rows_target)
+        for entry in found.touched
     ]
     summary = (
-        f"{len(lines)} periods to reload, {found.statuses[PeriodStatus.UNCHANGED]} unchanged: "
-        f"{found.rows_to_delete} rows to delete, {found.rows_to_copy} to copy."
+        f"{len(lines)} periods to read, {found.statuses[PeriodStatus.UNCHANGED]} unchanged: "
+        f"{found.rows_to_read} rows to read."
     )
     if not lines:
         return summary
-    return f"{_table(lines, ['period', 'status', 'rows to delete', 'rows to copy'])}\n\n{summary}"
+    note = "How many of them differ, and are written, is known only when they are read."
+    table = _table(lines, ["period", "status", "rows in source", "rows in target"])
+    return f"{table}\n\n{summary} {note}"
 
 
 def verification(found: Verification) -> str:
@@ -70,7 +78,7 @@ def table(layout: TableLayout, target_types: Mapping[str, str]) -> str:
         "target": definition.target,
         "periods": definition.period or "the whole table is one",
         "key": ", ".join(definition.key) or "none",
-        "history": f"{'true' if definition.history else 'false'} (reserved; not written yet)",
+        "history": str(definition.target.history) if definition.history else "none",
     }
     if definition.load_columns:
         facts["load columns"] = ", ".join(definition.load_columns)
@@ -80,6 +88,50 @@ def table(layout: TableLayout, target_types: Mapping[str, str]) -> str:
     ]
     said = "\n".join(f"{name}: {fact}" for name, fact in facts.items())
     return f"{said}\n{_table(lines, ['column', 'source', 'target'])}"
+
+
+def changes(
+    definition: TableDefinition, columns: Sequence[str], found: Iterable[RowChange], limit: int
+) -> Iterator[str]:
+    """A table for each run, old and new values side by side; at most `limit` rows in all."""
+    shown = 0
+    found = iter(found)
+    for (run, since, until), group in groupby(islice(found, limit), _run_of):
+        lines = [_change(change, columns) for change in group]
+        shown += len(lines)
+        title = f"{definition.target}, run {run}: between {_utc(since)} and {_utc(until)} UTC"
+        yield f"{title}\n{_table(lines, ['', *columns])}\n"
+    if not shown:
+        yield f"{definition.target}: no changes."
+    elif next(found, None):
+        yield f"There are more changes; these are the latest {limit}. See --limit."
+
+
+def _run_of(change: RowChange) -> tuple[int, datetime.datetime, datetime.datetime]:
+    return change.run, change.since, change.until
+
+
+def _change(change: RowChange, columns: Sequence[str]) -> list[str]:
+    what = "changed" if change.is_update else "inserted" if change.new else "deleted"
+    repair = " (repair)" if change.reason == Reason.REPAIR else ""
+    return [f"{what}{repair}", *(_old_and_new(change, name) for name in columns)]
+
+
+def _old_and_new(change: RowChange, name: str) -> str:
+    values = [_cell(row[name]) for row in (change.old, change.new) if row is not None]
+    if len(set(values)) == 1:
+        return values[0]
+    return click.style(" → ".join(values), bold=True)
+
+
+def _cell(value: object) -> str:
+    """A value on one line, and nothing that a terminal would take for a command."""
+    if value is None:
+        return "NULL"
+    text = f"{value:f}" if isinstance(value, Decimal) else str(value)
+    return "".join(
+        each if each.isprintable() else each.encode("unicode_escape").decode() for each in text
+    )
 
 
 def runs(found: Iterable[Any]) -> str:

@@ -20,6 +20,7 @@ LIMITS = {
     "lock_timeout_seconds": (1, DAY),
     "retry_budget_seconds": (0, DAY),
     "max_shrink_percent": (0, 100),
+    "changes_retention_days": (0, 36_500),
     "pushgateway_timeout_seconds": (1, DAY),
 }
 CHOICES = {
@@ -60,6 +61,7 @@ def test_the_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found["oracle_client_dir"] == Path("/opt/oracle/instantclient")
     assert found["retry_budget_seconds"] == 120
     assert found["max_shrink_percent"] == 50
+    assert found["changes_retention_days"] == 400
     assert found["triggered_by"] == os.uname().nodename
     assert found["pushgateway_url"] is None
     assert found["log_level"] == "INFO"

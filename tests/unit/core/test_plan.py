@@ -1,7 +1,9 @@
-"""The plan: which periods are reloaded, and why."""
+"""The plan: which periods are read, and why."""
 
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import TypeVar
+from unittest import mock
 
 import pytest
 from hypothesis import given
@@ -73,14 +75,14 @@ def test_the_state_of_a_period(case: str) -> None:
     [entry] = plan_of(source, target_rows, loaded).entries
 
     assert entry.status is state
-    assert entry.rows_to_delete == (target_rows or 0)
-    assert entry.rows_to_copy == (source.totals.rows if source else 0)
+    assert entry.rows_target == (target_rows or 0)
+    assert entry.rows_source == (source.totals.rows if source else 0)
 
 
 @pytest.mark.parametrize("case", STATES)
 def test_a_forced_request_reloads_what_is_equal_as_well(case: str) -> None:
     source, target_rows, loaded, state = STATES[case]
-    [entry] = plan_of(source, target_rows, loaded, FULL).reloads
+    [entry] = plan_of(source, target_rows, loaded, FULL).touched
 
     assert entry.status is (PeriodStatus.FORCED if state is PeriodStatus.UNCHANGED else state)
 
@@ -88,10 +90,10 @@ def test_a_forced_request_reloads_what_is_equal_as_well(case: str) -> None:
 def test_nothing_to_do() -> None:
     plan = plan_of(content(3), 3, loaded_period(3))
 
-    assert plan.reloads == []
+    assert plan.touched == []
     assert plan.periods == []
-    assert (plan.rows_to_delete, plan.rows_to_copy) == (0, 0)
-    assert plan.digests() == {}
+    assert plan.rows_to_read == 0
+    assert plan.changed_digests() == {}
     assert plan.rows_after == 3
 
 
@@ -110,7 +112,7 @@ def test_a_backfill_sees_its_months_alone() -> None:
     )
 
     assert plan.periods == [period(2024, 2), period(2024, 3)]
-    assert plan.rows_to_copy == 20
+    assert plan.rows_to_read == 20
     assert plan.rows_source == 50
 
 
@@ -122,16 +124,13 @@ def test_the_plan_in_numbers() -> None:
 
     assert plan.periods == [period(2023, 12), period(2024, 2)]
     assert plan.rows_source == 30
-    assert plan.rows_to_delete == 22
-    assert plan.rows_to_copy == 20
+    assert plan.removed == [period(2023, 12)]
+    assert plan.rows_to_read == 20
     assert plan.rows_after == 30
     assert {state: n for state, n in plan.statuses.items() if n} == {
         "changed": 1, "removed": 1, "unchanged": 1,
     }  # fmt: skip
-    assert plan.digests() == {
-        period(2023, 12): None,
-        period(2024, 2): source[period(2024, 2)],
-    }
+    assert plan.changed_digests() == {period(2024, 2): source[period(2024, 2)]}
     assert plan.expected() == {
         period(2023, 12): None,
         period(2024, 2): source[period(2024, 2)].totals,
@@ -175,10 +174,10 @@ def test_any_plan_makes_the_target_equal_to_the_source(sides: Sides, force: bool
     )
 
     after = dict(target_rows)
-    for entry in plan.reloads:
-        assert after.pop(entry.period, 0) == entry.rows_to_delete
-        if entry.rows_to_copy:
-            after[entry.period] = entry.rows_to_copy
+    for entry in plan.touched:
+        assert after.pop(entry.period, 0) == entry.rows_target
+        if entry.rows_source:
+            after[entry.period] = entry.rows_source
     assert after == {each: found.totals.rows for each, found in source.items()}
     assert plan.rows_after == sum(after.values()) == plan.rows_source
 
@@ -199,11 +198,56 @@ def test_what_is_left_alone_has_a_receipt_for_just_what_is_there(sides: Sides) -
 def test_the_source_is_asked_for_no_period_that_it_does_not_have(sides: Sides, force: bool) -> None:
     plan = make_plan(FULL if force else RUN, *sides, DIGEST_VERSION)
 
-    if plan.periods is None:
-        assert plan.periods_to_read is None
-    else:
-        reloads = [entry.period for entry in plan.reloads]
-        assert plan.periods_to_read == [period for period in reloads if period in plan.source]
+    reads = plan.reads
+    for periods in (reads.appended, reads.staged, reads.compared):
+        assert set(periods or ()) <= plan.source.keys()
+
+
+@given(sides=SIDES, force=st.booleans(), most=st.integers(0, 6))
+def test_what_is_read_goes_where_it_belongs(sides: Sides, force: bool, most: int) -> None:
+    """Every touched period of the source is read once, and none is appended that has rows."""
+    plan = make_plan(FULL if force else RUN, *sides, DIGEST_VERSION)
+    with mock.patch("etl_sales_target.core.plan.MOST_PERIODS_A_QUERY", most):
+        reads = plan.reads
+    source, target = plan.source.keys(), plan.target_rows
+    appended = source if reads.appended is None else set(reads.appended)
+    staged = source if reads.staged is None else set(reads.staged)
+    compared = source if reads.compared is None else set(reads.compared)
+    touched = {each.period for each in plan.touched if each.rows_source}
+
+    assert appended | compared == touched
+    assert not appended & staged
+    assert not appended & {period for period in target if target[period]}
+    assert compared <= staged
+    if reads.compared is None:
+        assert target.keys() <= source
+    queries = [each for each in (reads.appended, reads.staged) if each is not None]
+    assert sum(map(len, queries)) <= most or len(appended | staged) == len(source) == len(touched)
+    assert plan.rows_to_read == sum(source_rows(plan, appended)) + sum(source_rows(plan, staged))
+
+
+def source_rows(plan: Plan, periods: Iterable[Period]) -> Iterable[int]:
+    return (plan.source[period].totals.rows for period in periods)
+
+
+def test_only_what_is_not_on_record_is_a_change_of_the_source() -> None:
+    source = {period(2024, month): content(10) for month in (1, 2, 3, 4)}
+    loaded = {period(2024, month): loaded_period(10) for month in (1, 2, 5)}
+    loaded[period(2024, 3)] = loaded_period(10, "another")
+    target_rows = {period(2024, 1): 10, period(2024, 2): 9, period(2024, 5): 10}
+    target_rows |= {period(2024, 3): 10, period(2024, 6): 1}
+    plan = make_plan(FULL, source, target_rows, loaded, DIGEST_VERSION)
+
+    statuses = [(str(each.period), str(each.status), each.source_changed) for each in plan.touched]
+    assert statuses == [
+        ("2024-01", "forced", False),
+        ("2024-02", "drifted", False),
+        ("2024-03", "changed", True),
+        ("2024-04", "new", True),
+        ("2024-05", "removed", True),
+        ("2024-06", "removed", False),
+    ]
+    assert plan.changed() == [period(2024, month) for month in (3, 4, 5)]
 
 
 @given(SIDES)
@@ -211,6 +255,6 @@ def test_entries_stand_in_time(sides: Sides) -> None:
     plan = make_plan(RUN, *sides, DIGEST_VERSION)
 
     keys = [entry.period.sort_key for entry in plan.entries]
-    assert plan.periods in (None, [entry.period for entry in plan.reloads])
+    assert plan.periods in (None, [entry.period for entry in plan.touched])
     assert keys == sorted(set(keys))
     assert sum(plan.statuses.values()) == len(plan.entries)
