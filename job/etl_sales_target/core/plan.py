@@ -249,7 +249,7 @@ def _is_on_record(
 ) -> bool:
     """Whether the source has what the last load found."""
     if digest is None or loaded is None:
-        return digest is loaded
+        return digest is None and loaded is None
     found = LoadedPeriod(digest.totals.rows, digest.digest, digest_version)
     return loaded == found
 
