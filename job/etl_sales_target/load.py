@@ -146,16 +146,13 @@ class Load:
         """Deletes before it inserts: a row may move to another period under a unique index."""
         attempt, reads = self.attempt, plan.reads
         with attempt.timed(Phase.APPLY):
-            attempt.rows_deleted += apply.delete(plan.removed)
+            if plan.removed:
+                attempt.rows_deleted += apply.delete(plan.removed)
         if reads.stages:
             with self._reading(source, plan, reads.staged, apply) as batches:
                 attempt.rows_read += apply.stage(batches)
             with attempt.timed(Phase.APPLY):
-                attempt.rows_deleted += apply.delete_surplus(
-                    reads.compared,
-                    rows_source=plan.rows_in_source(reads.compared),
-                    rows_target=plan.rows_in_target(reads.compared),
-                )
+                attempt.rows_deleted += apply.delete_surplus(plan.slices())
         if reads.appends:
             with self._reading(source, plan, reads.appended, apply) as batches:
                 rows = apply.append(batches, reads.appended)

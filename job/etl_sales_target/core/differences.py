@@ -16,13 +16,11 @@ from sqlalchemy import (
     Table,
     and_,
     cast,
-    delete,
     func,
     insert,
     select,
 )
 from sqlalchemy.dialects.postgresql import OID
-from sqlalchemy.sql.dml import Delete
 from sqlalchemy.types import UserDefinedType
 
 from etl_sales_target.core.periods import Period
@@ -51,20 +49,19 @@ class _RowOf(UserDefinedType[Any]):
 
 
 class Differences:
-    """The temporary tables of one comparison, and the statements between them.
+    """The temporary tables of one comparison, the `number`th, and the statements between them.
 
     `staged` holds the source's rows, `missing` those of them that the target lacks, `surplus` those
     that the target has too many, and `places` where these are.
     """
 
-    def __init__(self, target: SqlTable) -> None:
-        layout = target.layout
-        self.target = _with_place(target)
-        self.staged = SqlTable.temporary("etl_sales_target_staged", layout)
-        self.missing = SqlTable.temporary("etl_sales_target_missing", layout)
-        self.surplus = SqlTable.temporary("etl_sales_target_surplus", layout)
+    def __init__(self, target: SqlTable, staged: SqlTable, number: int) -> None:
+        self.target = with_place(target)
+        self.staged = staged
+        self.missing = SqlTable.temporary(f"etl_sales_target_missing_{number}", target.layout)
+        self.surplus = SqlTable.temporary(f"etl_sales_target_surplus_{number}", target.layout)
         self.places = Table(
-            "etl_sales_target_places",
+            f"etl_sales_target_places_{number}",
             MetaData(),
             SqlColumn("part", OID),
             SqlColumn("place", _Tid),
@@ -111,18 +108,8 @@ class Differences:
         target, places = self.target.table.c, self.places.c
         return and_(target.tableoid == places.part, target.ctid == places.place)
 
-    def delete(self, condition: ColumnElement[bool]) -> Delete:
-        """Deletes the target's rows of which this is true."""
-        return delete(self.target.table).where(condition)
 
-    def insert_missing(self) -> Insert:
-        """Inserts the rows of `missing` into the target."""
-        return insert(self.target.table).from_select(
-            list(self.missing.layout.names), select(*self.missing.named(self.missing.layout.names))
-        )
-
-
-def _with_place(sql: SqlTable) -> SqlTable:
+def with_place(sql: SqlTable) -> SqlTable:
     """The table with the system columns that say where a row is."""
     return SqlTable(
         sql.name, sql.layout, further=(SqlColumn("tableoid", OID), SqlColumn("ctid", _Tid))

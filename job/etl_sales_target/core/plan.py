@@ -10,6 +10,11 @@ from etl_sales_target.core.control_totals import ControlTotals, total_rows
 from etl_sales_target.core.digest import PeriodDigest
 from etl_sales_target.core.periods import MonthRange, Period
 
+# How many rows of each side are compared at once: as many as PostgreSQL compares without temporary
+# files, or an eighth of them all, which bounds its scans.
+_ROWS_A_SLICE = 500_000
+_MOST_SLICES = 8
+
 # Bounds a query's condition and the number of scans that the source has to bear: see `Plan.reads`.
 MOST_PERIODS_A_QUERY = 200
 
@@ -91,6 +96,15 @@ class Reads:
 
 
 @dataclass(frozen=True)
+class Slice:
+    """Periods whose rows are compared at once, with the rows of both sides; None: all periods."""
+
+    periods: Sequence[Period] | None
+    rows_source: int
+    rows_target: int
+
+
+@dataclass(frozen=True)
 class Plan:
     """What a run is going to do.
 
@@ -136,6 +150,26 @@ class Plan:
             both = [each.period for each in self.touched if each.rows_source]
             return Reads(staged=None, compared=both)
         return Reads(appended=appended, staged=compared, compared=compared)
+
+    def slices(self) -> Iterator[Slice]:
+        """The periods to compare, in parts."""
+        compared = self.reads.compared
+        most = max(_ROWS_A_SLICE, self.rows_in_source(compared) // _MOST_SLICES)
+        if self.rows_in_source(compared) <= most:
+            yield self._slice(compared)
+            return
+        part: list[Period] = []
+        rows = 0
+        for period in self.source if compared is None else compared:
+            rows += self.rows_in_source([period])
+            if part and rows > most:
+                yield self._slice(part)
+                part, rows = [], self.rows_in_source([period])
+            part.append(period)
+        yield self._slice(part)
+
+    def _slice(self, periods: Sequence[Period] | None) -> Slice:
+        return Slice(periods, self.rows_in_source(periods), self.rows_in_target(periods))
 
     @property
     def removed(self) -> list[Period]:

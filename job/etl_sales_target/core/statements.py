@@ -54,7 +54,7 @@ class SqlTable:
     """A table as one database knows it: its name there, and its columns as the source has them.
 
     `spell` writes a lower-case name as the database's dialect is to be given it; `further` are
-    columns that the source does not have.
+    columns that the source does not have, `on_commit` what becomes of a temporary table then.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class SqlTable:
         spell: Callable[[str], str] = str,
         *,
         further: Iterable[SqlColumn[Any]] = (),
-        **options: str,
+        on_commit: str | None = None,
     ) -> None:
         self.name = name
         self.layout = layout
@@ -75,7 +75,7 @@ class SqlTable:
             *(_sql_column(column, spell) for column in layout.columns),
             schema=spell(name.schema),
             comment=layout.comment,
-            **options,
+            postgresql_on_commit=on_commit,
         )
 
     @classmethod
@@ -84,7 +84,7 @@ class SqlTable:
 
         Two of its texts are equal only byte by byte, and its timestamps have all digits.
         """
-        sql = cls(TableName("pg_temp", name), layout, postgresql_on_commit="DROP")
+        sql = cls(TableName("pg_temp", name), layout, on_commit="DROP")
         for each, sql_column in sql:
             if each.type.kind is Kind.TEXT:
                 sql_column.type = Text(collation="C")

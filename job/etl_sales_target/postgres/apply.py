@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import ColumnElement, text, true
-from sqlalchemy.schema import CreateTable
+from sqlalchemy import ColumnElement, delete, insert, select, text, true
+from sqlalchemy.schema import CreateTable, DropTable
 
 from etl_sales_target.core.changes import Operation
 from etl_sales_target.core.copy_format import Batch, Encoder
 from etl_sales_target.core.differences import Differences
 from etl_sales_target.core.periods import Period
+from etl_sales_target.core.plan import Slice
 from etl_sales_target.core.statements import SqlTable, in_any_of
 from etl_sales_target.postgres.history import ChangeRecorder
 from etl_sales_target.postgres.session import PostgresSession
@@ -32,8 +33,10 @@ class Apply:
         self._session = session
         self._changes = changes
         self._target = target
-        self._differences = Differences(target)
+        self._staged = SqlTable.temporary("etl_sales_target_staged", target.layout)
         self._encoder = Encoder(target.layout.columns)
+        # What is inserted once everything is deleted: rows of a table, with a condition.
+        self._to_insert: list[tuple[SqlTable, ColumnElement[bool]]] = []
         session.execute(_WORK_MEM)
 
     @property
@@ -41,63 +44,91 @@ class Apply:
         """What the session's copies have sent so far."""
         return self._session.bytes_sent
 
-    def delete(self, periods: Sequence[Period]) -> int:
-        """Deletes all rows of these periods; returns how many."""
-        return self._delete(in_any_of(self._differences.target, periods)) if periods else 0
-
-    def stage(self, batches: Iterable[Batch]) -> int:
-        """Copies the source's rows into a temporary table; returns how many."""
-        staged = self._differences.staged.table
-        self._session.execute(CreateTable(staged))
-        rows = self._session.copy(staged, batches, self._encoder)
-        self._session.analyze(staged)
-        return rows
-
-    def delete_surplus(
-        self, periods: Sequence[Period] | None, *, rows_source: int, rows_target: int
-    ) -> int:
-        """Deletes what the target has and the staged rows have not, in these periods (None: all).
-
-        `rows_source` and `rows_target` are the rows that both sides have in them. Returns how many
-        were deleted. Also finds what `insert_missing` inserts.
-        """
-        differences = self._differences
-        self._session.execute(CreateTable(differences.missing.table))
-        missing = self._session.write(differences.find_missing(periods))
-        surplus = rows_target + missing - rows_source
-        if surplus == 0:
-            return 0
-        if surplus == rows_target:
-            target = differences.target
-            return self._delete(true() if periods is None else in_any_of(target, periods))
-        for table in (differences.surplus.table, differences.places):
-            self._session.execute(CreateTable(table))
-        self._session.write(differences.find_surplus(periods))
-        self._session.analyze(differences.surplus.table)
-        self._session.write(differences.find_places(periods))
-        self._session.analyze(differences.places)
-        return self._delete(differences.is_placed)
+    def delete(self, periods: Sequence[Period] | None) -> int:
+        """Deletes all rows of these periods (None: of the table); returns how many."""
+        return self._delete(self._target, _among(self._target, periods))
 
     def append(self, batches: Iterable[Batch], periods: Sequence[Period] | None) -> int:
         """Copies the source's rows of these periods (None: of all), of which the target has none.
 
         Returns how many.
         """
-        target = self._target
-        rows = self._session.copy(target.table, batches, self._encoder)
-        if self._changes:
-            self._changes.record(
-                Operation.INSERT, target, true() if periods is None else in_any_of(target, periods)
-            )
+        rows = self._session.copy(self._target.table, batches, self._encoder)
+        self._record(Operation.INSERT, self._target, _among(self._target, periods))
+        return rows
+
+    def stage(self, batches: Iterable[Batch]) -> int:
+        """Copies the source's rows into a temporary table; returns how many."""
+        self._session.execute(CreateTable(self._staged.table))
+        rows = self._session.copy(self._staged.table, batches, self._encoder)
+        self._session.analyze(self._staged.table)
+        return rows
+
+    def delete_surplus(self, slices: Iterable[Slice]) -> int:
+        """Deletes the rows that the target has and the staged rows have not; returns how many.
+
+        Finds, too, what `insert_missing` inserts.
+        """
+        rows = 0
+        replaced: list[Slice] = []
+        for number, each in enumerate(slices):
+            differences = Differences(self._target, self._staged, number)
+            missing = self._find_missing(differences, each)
+            surplus = each.rows_target + missing - each.rows_source
+            if missing == each.rows_source and surplus == each.rows_target:
+                self._session.execute(DropTable(differences.missing.table))
+                replaced.append(each)
+                continue
+            self._to_insert.append((differences.missing, true()))
+            if surplus:
+                rows += self._delete_found(differences, each)
+        if replaced:
+            periods = _all_periods(replaced)
+            self._to_insert.append((self._staged, _among(self._staged, periods)))
+            rows += self.delete(periods)
         return rows
 
     def insert_missing(self) -> int:
         """Inserts what `delete_surplus` found to be missing; returns how many rows."""
-        if self._changes:
-            self._changes.record(Operation.INSERT, self._differences.missing, true())
-        return self._session.write(self._differences.insert_missing())
+        names = list(self._target.layout.names)
+        rows = 0
+        for sql, condition in self._to_insert:
+            self._record(Operation.INSERT, sql, condition)
+            found = select(*sql.named(names)).where(condition)
+            rows += self._session.write(insert(self._target.table).from_select(names, found))
+        return rows
 
-    def _delete(self, condition: ColumnElement[bool]) -> int:
+    def _find_missing(self, differences: Differences, part: Slice) -> int:
+        self._session.execute(CreateTable(differences.missing.table))
+        return self._session.write(differences.find_missing(part.periods))
+
+    def _delete_found(self, differences: Differences, part: Slice) -> int:
+        for table in (differences.surplus.table, differences.places):
+            self._session.execute(CreateTable(table))
+        self._session.write(differences.find_surplus(part.periods))
+        self._session.analyze(differences.surplus.table)
+        self._session.write(differences.find_places(part.periods))
+        self._session.analyze(differences.places)
+        return self._delete(differences.target, differences.is_placed)
+
+    def _delete(self, target: SqlTable, condition: ColumnElement[bool]) -> int:
+        self._record(Operation.DELETE, target, condition)
+        return self._session.write(delete(target.table).where(condition))
+
+    def _record(self, operation: Operation, sql: SqlTable, condition: ColumnElement[bool]) -> None:
         if self._changes:
-            self._changes.record(Operation.DELETE, self._differences.target, condition)
-        return self._session.write(self._differences.delete(condition))
+            self._changes.record(operation, sql, condition)
+
+
+def _among(sql: SqlTable, periods: Sequence[Period] | None) -> ColumnElement[bool]:
+    return true() if periods is None else in_any_of(sql, periods)
+
+
+def _all_periods(slices: Iterable[Slice]) -> Sequence[Period] | None:
+    """The periods of all these; None: all."""
+    found: list[Period] = []
+    for each in slices:
+        if each.periods is None:
+            return None
+        found += each.periods
+    return found
