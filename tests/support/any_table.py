@@ -65,12 +65,16 @@ class AnyTables:
 
 
 def rows(url: str, table: str, columns: Sequence[str] = ()) -> Rows:
-    """The rows of a table as a multiset: dates as texts, as Python has none before the year 1."""
+    """The rows of a table as a multiset."""
+    return counted(url, f"SELECT {', '.join(columns) or '*'} FROM {table}")
+
+
+def counted(url: str, query: str) -> Rows:
+    """A query's rows as a multiset: dates as texts, as Python has none before the year 1."""
     with psycopg.connect(url) as connection:
         connection.execute("SET DateStyle = 'ISO'")
         connection.adapters.register_loader("timestamp", TextLoader)
-        listed = ", ".join(columns) or "*"
-        return Counter(connection.execute(f"SELECT {listed} FROM {table}".encode()).fetchall())
+        return Counter(connection.execute(query.encode()).fetchall())
 
 
 def insert(

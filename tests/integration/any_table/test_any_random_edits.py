@@ -1,5 +1,9 @@
-"""Many runs between random edits of generated tables: the target is the source after each."""
+"""Many runs between random edits of generated tables: the target is the source after each.
 
+And the table as it was after each run can be rebuilt from its change history.
+"""
+
+from collections.abc import Hashable
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
@@ -7,10 +11,12 @@ from typing import Any
 import psycopg
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from support.any_table import AnyTables
+from support.any_table import AnyTables, counted
+from support.changes_guide import as_of
 from support.inprocess import load
+from support.past import Past, Row, Rows
 
 # The types of the stand-in's tables with a few values each, so that rows meet again.
 TYPES = {
@@ -42,6 +48,22 @@ class Shape:
 
     def values(self, column: str) -> st.SearchStrategy[str]:
         return st.sampled_from(["NULL", *self.columns[column][1]])
+
+    @property
+    def listed(self) -> list[str]:
+        """The columns' names in SQL."""
+        return [f'"{name}"' for name in self.columns]
+
+    def period(self, row: Row) -> Hashable:
+        """What a run compares this row's group by; dates are texts, with the era at the end."""
+        values = dict(zip(self.columns, row, strict=True))
+        match self.entries.get("period"):
+            case {"date": date}:
+                value = values[date]
+                return value and (value.partition("-")[0], value[-2:] == "BC", value.split("-")[1])
+            case {"year": year, "month": month}:
+                return values[year], values[month]
+        return "all"
 
 
 @st.composite
@@ -81,7 +103,8 @@ class RandomEdits(RuleBasedStateMachine):
         self.tables.define({"source": self.table[0], "target": self.table[1], **shape.entries})
         for row in data.draw(st.lists(shape.rows, max_size=8)):
             self._insert(self.source, self.table[0], row)
-        self.run(full=False)
+        self.past = Past(shape.period)
+        self.run(full=True)
 
     @rule(data=st.data(), times=st.integers(1, 2))
     def insert(self, data: st.DataObject, times: int) -> None:
@@ -120,22 +143,46 @@ class RandomEdits(RuleBasedStateMachine):
     def target_drifts(self, data: st.DataObject) -> None:
         self._insert(self.target, self.table[1], data.draw(self.shape.rows))
 
+    @rule(data=st.data())
+    def target_loses_rows(self, data: st.DataObject) -> None:
+        column = data.draw(st.sampled_from(list(self.shape.columns)))
+        condition = self._is(column, data.draw(self.shape.values(column)))
+        self.target.execute(f"DELETE FROM {self.table[1]} WHERE {condition}".encode())
+
     @rule(full=st.booleans())
     def run(self, full: bool) -> None:
-        load(self.tables.job.environ, full=full)
-        columns = [f'"{name}"' for name in self.shape.columns]
-        expected = self.tables.source_rows(self.table[0], columns)
-        assert self.tables.target_rows(self.table[1], columns) == expected
+        before = self._target_rows()
+        done = load(self.tables.job.environ, full=full)
+        source = self.tables.source_rows(self.table[0], self.shape.listed)
+        assert done.run_number
+        expected = self.past.run(done.run_number, source, before, full=full)
+        assert self._target_rows() == expected
 
         again = load(self.tables.job.environ)
 
-        assert (again.rows_deleted, again.rows_copied) == (0, 0)
+        assert (again.rows_deleted, again.rows_inserted) == (0, 0)
         assert sum(again.periods.values()) == again.periods["unchanged"]
+
+    @invariant()
+    def every_run_can_be_rebuilt(self) -> None:
+        columns = ", ".join(self.shape.listed)
+        rebuilt = {
+            run: counted(self.tables.target.url, as_of(run, target=self.table[1], columns=columns))
+            for run in self.past.as_of
+        }
+
+        assert rebuilt == self.past.rebuilt(self._target_rows())
+
+    def _target_rows(self) -> Rows:
+        """None before the first run."""
+        if self.tables.target.query(f"SELECT to_regclass('{self.table[1]}')") == [(None,)]:
+            return Rows()
+        return self.tables.target_rows(self.table[1], self.shape.listed)
 
     def _insert(
         self, connection: psycopg.Connection[Any], table: str, row: tuple[str, ...]
     ) -> None:
-        columns = ", ".join(f'"{name}"' for name in self.shape.columns)
+        columns = ", ".join(self.shape.listed)
         connection.execute(f"INSERT INTO {table} ({columns}) VALUES ({', '.join(row)})".encode())
 
     def _is(self, column: str, value: str) -> str:
