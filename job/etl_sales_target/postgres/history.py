@@ -10,7 +10,6 @@ from sqlalchemy import (
     ColumnElement,
     DateTime,
     Executable,
-    Index,
     Text,
     case,
     func,
@@ -20,7 +19,7 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy import Column as SqlColumn
-from sqlalchemy.schema import CreateColumn, CreateIndex, CreateTable, SetTableComment
+from sqlalchemy.schema import CreateColumn, CreateTable, SetTableComment
 from sqlalchemy.types import TypeEngine
 
 from etl_sales_target.core.changes import OWN_COLUMNS, Operation, Reason
@@ -89,15 +88,19 @@ class History:
     def _create(self) -> Iterator[Executable]:
         yield CreateTable(self.table)
         # By run come most questions, and pruning; by key those about one row.
-        name = f"{self.name.name}_run"
-        yield CreateIndex(Index(name, self.table.c.change_run))
+        yield self._index([self.table.c.change_run])
         key = self._sql.named(self._layout.definition.key)
         if key:
-            yield CreateIndex(Index(f"{self.name.name}_key"[:63], *key))
+            yield self._index(key)
         self.table.comment = (
             f"Change history of {self._layout.definition.target}, written by etl-sales-target"
         )
         yield SetTableComment(self.table)
+
+    def _index(self, columns: Iterable[SqlColumn[Any]]) -> Executable:
+        """PostgreSQL names it: its name for a long one is unique."""
+        names = ", ".join(map(self._session.name_of_column, columns))
+        return text(f"CREATE INDEX ON {self._name_in_sql} ({names})")
 
     def _refuse_unsuitable(self, types: dict[str, str]) -> None:
         lacks = [name for name in OWN_COLUMNS if name not in types]
