@@ -128,12 +128,14 @@ class Load:
         """Gives the run its number, and says whether and how its changes are recorded.
 
         The first load, and the first with other columns, would record the whole table: they do not.
+        Nor does any before a load has compared the whole table.
         """
         history = target.history if self.definition.history else None
         last = ledger.last_load()
-        number = 1 + max(last.number if last else 0, history.last_run() if history else 0)
+        number = 1 + max(ledger.last_number(), history.last_run() if history else 0)
         self.attempt.run_number = number
-        load = LoadRecord(number, snapshot, target.layout.names, horizon=number)
+        columns = tuple(f"{each.name} {each.type.target}" for each in target.layout.columns)
+        load = LoadRecord(number, snapshot, columns, horizon=number)
         recorder = None
         if history and last and last.columns == load.columns:
             recorder = ChangeRecorder(history, number, last.snapshot, snapshot, plan.changed())
@@ -231,7 +233,7 @@ class Load:
             session.rollback()
             return
         with self.attempt.timed(Phase.PRUNE):
-            ledger.raise_horizon(last)
+            ledger.raise_horizon(self.run_id, last)
             session.commit()
             rows = 0
             for deleted in target.history.prune(last):

@@ -17,12 +17,13 @@ from etl_sales_target.reporting import render
 from etl_sales_target.run import each_table
 from etl_sales_target.services import Services
 
+_RUN = click.IntRange(1, 2**63 - 1)
 _TIME = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"])
 
 
 @click.command()
 @table_option
-@click.option("--run", type=click.IntRange(min=1), help="Only the changes of this run's number.")
+@click.option("--run", type=_RUN, help="Only the changes of this run's number.")
 @click.option(
     "--since", type=_TIME, metavar="TIME", help="Only changes seen at this time (UTC) or later."
 )

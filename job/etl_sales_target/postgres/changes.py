@@ -1,28 +1,37 @@
 """Reads a change history as it stands, without the source."""
 
-import datetime
 from collections.abc import Iterator
-from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from sqlalchemy import Column as SqlColumn
 from sqlalchemy import (
     ColumnElement,
-    DateTime,
     MetaData,
-    Numeric,
     Select,
     Table,
     Text,
+    cast,
     literal,
     select,
 )
-from sqlalchemy.types import NullType
+from sqlalchemy.types import NullType, UserDefinedType
 
 from etl_sales_target.core.changes import OWN_COLUMNS, ChangeFilter
 from etl_sales_target.core.definitions import TableDefinition
-from etl_sales_target.core.errors import NotFoundError
+from etl_sales_target.core.errors import DataError, NotFoundError
 from etl_sales_target.postgres.session import PostgresSession
+
+
+class _TypeNamed(UserDefinedType[Any]):
+    """The type that the catalog spells so."""
+
+    cache_ok = True
+
+    def __init__(self, spelling: str) -> None:
+        self.spelling = spelling
+
+    def get_col_spec(self, **_options: object) -> str:
+        return self.spelling
 
 
 class ChangeLog:
@@ -51,11 +60,17 @@ class ChangeLog:
         table = self._table.c
         names = [*OWN_COLUMNS, *self.columns]
         key = [table[name] for name in self.key]
-        statement = select(*(table[name] for name in names)).order_by(
+        statement = select(*map(self._shown, names)).order_by(
             table.change_run.desc(), table.change_reason, *key, table.change_operation
         )
         rows = self._session.stream(self._filtered(statement, wanted))
         return (dict(zip(names, row, strict=True)) for row in rows)
+
+    def _shown(self, name: str) -> ColumnElement[Any]:
+        """Dates of the target as text: Python has none before the year 1."""
+        column = self._table.c[name]
+        is_date = name in self.columns and self._types[name].startswith("timestamp")
+        return cast(column, Text) if is_date else column
 
     def _filtered(self, statement: Select[Any], wanted: ChangeFilter) -> Select[Any]:
         table = self._table.c
@@ -70,13 +85,11 @@ class ChangeLog:
         return statement
 
     def _value(self, name: str, value: str) -> ColumnElement[Any]:
-        """The value as the column's type. Raises ValueError if it is none."""
+        """The value as the column's type. Raises ValueError if PostgreSQL can read no such."""
         kind = self._types[name]
+        typed = cast(literal(value, Text()), _TypeNamed(kind))
         try:
-            if kind == "numeric":
-                return literal(Decimal(value), Numeric())
-            if kind.startswith("timestamp"):
-                return literal(datetime.datetime.fromisoformat(value), DateTime())
-        except (InvalidOperation, ValueError):
+            self._session.execute(select(typed))
+        except DataError:
             raise ValueError(f"{value!r} is not a value of {name}, which is {kind}") from None
-        return literal(value, Text())
+        return typed

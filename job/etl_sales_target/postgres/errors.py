@@ -102,6 +102,9 @@ FAILURE_CLASSES: dict[str, FailureClass] = {
         "Raise temp_file_limit for this user: to find the rows that differ, a run sorts the "
         "changed periods of both sides in temporary files of about 1.3 times their size.",
     ),
+    "54": FailureClass(  # program_limit_exceeded: most often a value too long for an index
+        NotFoundError, "Drop the index that the message names, or do what it says."
+    ),
     "53": FailureClass(
         TemporaryError, "The server is out of disk, memory or connections; make room."
     ),

@@ -34,6 +34,8 @@ from etl_sales_target.postgres.session import PostgresSession
 _ROWS_A_STEP = 20_000
 _MOST_STEPS = 50
 
+# An index of PostgreSQL holds a third of a page at most.
+_MOST_INDEXED_BYTES = 2600
 
 _TYPES: dict[str, TypeEngine[Any]] = {
     "change_run": BigInteger(),
@@ -89,16 +91,19 @@ class History:
         yield CreateTable(self.table)
         # By run come most questions, and pruning; by key those about one row.
         yield self._index([self.table.c.change_run])
-        key = self._sql.named(self._layout.definition.key)
-        if key:
-            yield self._index(key)
+        key = self._layout.definition.key
+        bytes_of_key = sum(
+            column.type.most_bytes for column in self._layout.columns if column.name in key
+        )
+        if key and bytes_of_key <= _MOST_INDEXED_BYTES:
+            yield self._index(self._sql.named(key))
         self.table.comment = (
             f"Change history of {self._layout.definition.target}, written by etl-sales-target"
         )
         yield SetTableComment(self.table)
 
     def _index(self, columns: Iterable[SqlColumn[Any]]) -> Executable:
-        """PostgreSQL names it: its name for a long one is unique."""
+        """PostgreSQL gives it a name that is free, and short enough."""
         names = ", ".join(map(self._session.name_of_column, columns))
         return text(f"CREATE INDEX ON {self._name_in_sql} ({names})")
 
@@ -151,7 +156,7 @@ class History:
         step = text(f"""
             DELETE FROM {table} WHERE ctid = ANY (ARRAY(
                 SELECT ctid FROM {table} WHERE change_run <= {last_run:d}
-                 LIMIT {_ROWS_A_STEP} FOR UPDATE SKIP LOCKED))
+                 LIMIT {_ROWS_A_STEP}))
         """)  # noqa: S608 - a quoted name and two numbers
         for _ in range(_MOST_STEPS):
             rows = self._session.write(step)

@@ -45,7 +45,7 @@ from etl_sales_target.core.definitions import TableLayout
 from etl_sales_target.core.digest import PeriodDigest
 from etl_sales_target.core.names import LEDGER_TABLES, TableName
 from etl_sales_target.core.periods import WHOLE_TABLE, Period
-from etl_sales_target.core.plan import LoadedPeriod
+from etl_sales_target.core.plan import LoadedPeriod, Mode
 from etl_sales_target.core.result import Outcome, Report
 from etl_sales_target.postgres.session import PostgresSession
 
@@ -133,7 +133,7 @@ def describe(schema: str) -> tuple[Table, Table]:
 
 @dataclass(frozen=True)
 class LoadRecord:
-    """A load on record. `number` orders the loads of a target.
+    """A load on record. `number` orders the loads of a target; `columns` are names with types.
 
     The table can be rebuilt from its change history as of each load from number `horizon` on.
     """
@@ -226,27 +226,38 @@ class Ledger:
         return bool(self._session.execute(statement.values(self._row(report))).rowcount)
 
     def last_load(self) -> LoadRecord | None:
-        """The last load that was committed."""
+        """The last committed load that compared the whole table, which a backfill does not.
+
+        Its horizon is that of now: each run and each pruning can only raise it.
+        """
         runs = self._runs.c
+        horizon = (
+            select(func.max(runs.history_horizon))
+            .where(runs.target_table == self._target)
+            .scalar_subquery()
+            .label("horizon")
+        )
         loads = (
-            select(runs.run_number, runs.snapshot, runs.columns)
-            .where(runs.target_table == self._target, runs.run_number.is_not(None))
+            select(runs.run_number, runs.snapshot, runs.columns, horizon)
+            .where(
+                runs.target_table == self._target,
+                runs.run_number.is_not(None),
+                runs.mode != Mode.BACKFILL,
+            )
             .order_by(runs.run_number.desc())
             .limit(1)
         )
         found = self._session.execute(loads).one_or_none()
         if found is None:
             return None
-        return LoadRecord(
-            found.run_number, found.snapshot, tuple(found.columns), horizon=self._horizon()
-        )
+        return LoadRecord(found.run_number, found.snapshot, tuple(found.columns), found.horizon)
 
-    def _horizon(self) -> int:
-        """Each run and each pruning can only raise it."""
+    def last_number(self) -> int:
+        """The number of the last committed load, be it a backfill; 0 if there is none."""
         runs = self._runs.c
-        horizon = select(func.coalesce(func.max(runs.history_horizon), 0))
+        statement = select(func.coalesce(func.max(runs.run_number), 0))
         return int(
-            self._session.execute(horizon.where(runs.target_table == self._target)).scalar_one()
+            self._session.execute(statement.where(runs.target_table == self._target)).scalar_one()
         )
 
     def record_load(self, run_id: str, load: LoadRecord) -> None:
@@ -269,12 +280,12 @@ class Ledger:
         number: int | None = self._session.execute(statement).scalar()
         return number
 
-    def raise_horizon(self, number: int) -> None:
-        """Records that the changes of loads up to this number are no longer all there."""
+    def raise_horizon(self, run_id: str, number: int) -> None:
+        """Records in this run's row that changes of loads up to this number are not all there."""
         runs = self._runs
         self._session.execute(
             update(runs)
-            .where(runs.c.target_table == self._target, runs.c.run_number == number)
+            .where(self._is_run(run_id))
             .values(history_horizon=func.greatest(runs.c.history_horizon, number))
         )
 
