@@ -1,5 +1,9 @@
-"""Many runs between random edits: the target is the source after each, and nothing else moved."""
+"""Many runs between random edits: the target is the source after each, and nothing else moved.
 
+And the table as it was after each run can be rebuilt from its change history.
+"""
+
+from collections import Counter
 from decimal import Decimal
 from typing import Any
 
@@ -8,14 +12,14 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
 
+from support.changes_guide import as_of
 from support.command import Job
 from support.inprocess import load
+from support.past import Past, Rows
 from support.source_database import SourceDatabase, SourceRow
 from support.target_database import TargetDatabase
 
 Number = Decimal | None
-# A month and its year.
-Period = tuple[Number, Number]
 
 COLUMNS = ("id", "product_id", "target_month", "target_year", "target_amount")
 
@@ -37,13 +41,6 @@ def period_is(month: Number, year: Number) -> str:
     return f"{is_equal('target_month', month)} AND {is_equal('target_year', year)}"
 
 
-def by_period(rows: list[SourceRow]) -> dict[Period, list[SourceRow]]:
-    periods: dict[Period, list[SourceRow]] = {}
-    for row in rows:
-        periods.setdefault((row[2], row[3]), []).append(row)
-    return periods
-
-
 class RandomEdits(RuleBasedStateMachine):
     """What anybody may do to the source between two runs, and to the target behind our back."""
 
@@ -56,9 +53,8 @@ class RandomEdits(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
         self.source.execute("DELETE FROM {table}")
-        load(self.job.environ)
-        self.loaded = by_period(self.source.rows())
-        self.drifted: set[Period] = set()
+        self.past = Past(period=lambda row: row[2:4])
+        self.run(full=True)
 
     @rule(target=inserted, row=rows, times=st.integers(1, 2))
     def insert(self, row: SourceRow, times: int) -> SourceRow:
@@ -100,27 +96,37 @@ class RandomEdits(RuleBasedStateMachine):
         self.target.execute(
             f"INSERT INTO mb.sales_target VALUES (9, 9, {literal(month)}, {literal(year)}, 9)"
         )
-        self.drifted.add((month, year))
+
+    @rule(month=months, year=years)
+    def period_drifts_away(self, month: Number, year: Number) -> None:
+        self.target.execute(f"DELETE FROM mb.sales_target WHERE {period_is(month, year)}")
+
+    @rule(month=months, year=years, amount=small)
+    def period_drifts_unseen(self, month: Number, year: Number, amount: Number) -> None:
+        """Keeps the number of rows, which is all that a run looks at."""
+        self.target.execute(
+            f"UPDATE mb.sales_target SET target_amount = {literal(amount)}"
+            f" WHERE {period_is(month, year)}"
+        )
 
     @rule(full=st.booleans())
     def run(self, full: bool) -> None:
-        before = self._versions()
+        before, versions = self._rows(), self._versions()
         report = load(self.job.environ, full=full)
 
-        now = by_period(self.source.rows())
-        touched = self.drifted | {
-            period
-            for period in self.loaded.keys() | now.keys()
-            if self.loaded.get(period) != now.get(period)
-        }
-        assert by_period(self.target.rows()) == now
-        if not full:
-            assert sum(report.periods.values()) - report.periods["unchanged"] == len(touched)
-            after = self._versions()
-            assert {p: v for p, v in before.items() if p not in touched} == {
-                p: v for p, v in after.items() if p not in touched
-            }
-        self.loaded, self.drifted = now, set()
+        assert report.run_number
+        source = Counter(self.source.rows())
+        expected = self.past.run(report.run_number, source, before, full=full)
+        assert self._rows() == expected
+        assert sum(report.periods.values()) - report.periods["unchanged"] == len(self.past.touched)
+        kept = (before & expected).total()
+        assert len(versions & self._versions()) == report.rows_unchanged == kept
+
+    @invariant()
+    def every_run_can_be_rebuilt(self) -> None:
+        rebuilt = {run: Counter(self.target.query(as_of(run))) for run in self.past.as_of}
+
+        assert rebuilt == self.past.rebuilt(self._rows())
 
     @invariant()
     def every_period_is_in_the_ledger(self) -> None:
@@ -128,20 +134,20 @@ class RandomEdits(RuleBasedStateMachine):
             found = connection.execute(
                 "SELECT period_month, period_year, row_count FROM mb.etl_sales_target_periods"
             ).fetchall()
-        assert {(month, year): rows for month, year, rows in found} == {
-            period: len(rows) for period, rows in self.loaded.items()
-        }
+        loaded = Counter(self.past.period(row) for row in self.past.left.elements())
+        assert {(month, year): rows for month, year, rows in found} == loaded
 
-    def _versions(self) -> dict[Period, list[tuple[str, ...]]]:
-        """Which transaction wrote each row, by period."""
-        found = self.target.query(
-            "SELECT target_month, target_year, ctid::text, xmin::text FROM mb.sales_target"
-            " ORDER BY ctid"
+    def _rows(self) -> Rows:
+        return Counter(self.target.rows()) if self.target.exists() else Counter()
+
+    def _versions(self) -> set[tuple[Any, ...]]:
+        """Each row with its place and the transaction that wrote it."""
+        if not self.target.exists():
+            return set()
+        columns = ", ".join(COLUMNS)
+        return set(
+            self.target.query(f"SELECT {columns}, ctid::text, xmin::text FROM mb.sales_target")
         )
-        versions: dict[Period, list[tuple[str, ...]]] = {}
-        for month, year, *version in found:
-            versions.setdefault((month, year), []).append(tuple(version))
-        return versions
 
 
 def test_random_edits(job: Job, source: SourceDatabase, target: TargetDatabase) -> None:
