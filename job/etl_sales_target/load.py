@@ -132,7 +132,7 @@ class Load:
         """
         history = target.history if self.definition.history else None
         last = ledger.last_load()
-        number = 1 + max(ledger.last_number(), history.last_run() if history else 0)
+        number = 1 + (ledger.last_number() or (history.last_run() if history else 0))
         self.attempt.run_number = number
         columns = tuple(f"{each.name} {each.type.target}" for each in target.layout.columns)
         load = LoadRecord(number, snapshot, columns, horizon=number)
