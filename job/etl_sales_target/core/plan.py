@@ -48,7 +48,7 @@ class LoadRequest:
 
     @property
     def is_forced(self) -> bool:
-        """Whether periods are reloaded that did not change."""
+        """Whether periods are read that did not change."""
         return self.mode is not Mode.RUN
 
 
