@@ -87,8 +87,8 @@ class History:
 
     def _create(self) -> Iterator[Executable]:
         yield CreateTable(self.table)
-        # Rows are appended in the order of both, so it is small and costs little to write. An index of
-        # the key would double the time of a run that changes everything.
+        # Rows are appended in the order of both, so it is small and costs little to write. An index
+        # of the key would double the time of a run that changes everything.
         own = self.table.c
         columns = ", ".join(map(self._session.name_of_column, [own.change_run, own.change_to]))
         yield text(
