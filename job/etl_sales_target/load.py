@@ -114,15 +114,17 @@ class Load:
         )
         if not self.request.allow_shrink:
             guards.check_shrink(plan, self.max_shrink_percent)
-        recorder = self._number(plan, snapshot, target, ledger)
+        load, recorder = self._number(plan, snapshot, target, ledger)
         if plan.touched:
             self._write(source, plan, Apply(session, target.sql, recorder))
             self._reconcile(source.layout, target, plan)
             ledger.write_loaded_periods(plan.changed_digests(), source.layout, self.run_id)
+        # Only now: until the commit it keeps others from writing the run's row.
+        ledger.record_load(self.run_id, load)
 
     def _number(
         self, plan: Plan, snapshot: datetime.datetime, target: Target, ledger: Ledger
-    ) -> ChangeRecorder | None:
+    ) -> tuple[LoadRecord, ChangeRecorder | None]:
         """Gives the run its number, and says whether and how its changes are recorded.
 
         The first load, and the first with other columns, would record the whole table: they do not.
@@ -130,7 +132,7 @@ class Load:
         """
         history = target.history if self.definition.history else None
         last = ledger.last_load()
-        number = 1 + max(ledger.last_number(), history.last_run() if history else 0)
+        number = 1 + (ledger.last_number() or (history.last_run() if history else 0))
         self.attempt.run_number = number
         columns = tuple(f"{each.name} {each.type.target}" for each in target.layout.columns)
         load = LoadRecord(number, snapshot, columns, horizon=number)
@@ -139,14 +141,13 @@ class Load:
             recorder = ChangeRecorder(history, number, last.snapshot, snapshot, plan.changed())
             if not history.is_new:
                 load = replace(load, horizon=last.horizon)
-        ledger.record_load(self.run_id, load)
-        return recorder
+        return load, recorder
 
     def _write(self, source: Source, plan: Plan, apply: Apply) -> None:
         """Deletes before it inserts: a row may move to another period under a unique index."""
         attempt, reads = self.attempt, plan.reads
-        with attempt.timed(Phase.APPLY):
-            if plan.removed:
+        if plan.removed:
+            with attempt.timed(Phase.APPLY):
                 attempt.rows_deleted += apply.delete(plan.removed)
         if reads.stages:
             with self._reading(source, plan, reads.staged, apply) as batches:
@@ -227,16 +228,15 @@ class Load:
         days = self.changes_retention_days
         if not (days and self.definition.history):
             return
+        last = ledger.last_load_before(days)
+        if last is None or not target.history.has_changes_until(last):
+            session.rollback()
+            return
         with self.attempt.timed(Phase.PRUNE):
-            history = target.history
-            last = ledger.last_load_before(days)
-            if last is None or not history.has_changes_until(last):
-                session.rollback()
-                return
             ledger.raise_horizon(self.run_id, last)
             session.commit()
             rows = 0
-            for deleted in history.prune(last):
+            for deleted in target.history.prune(last):
                 session.commit()
                 rows += deleted
             log.info("changes_pruned", rows=rows, last_run=last)

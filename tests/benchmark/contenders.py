@@ -82,7 +82,7 @@ class JobContender(Contender):
         self, stage: Stage, usage: Usage, wal_bytes: int, *, is_exact: bool
     ) -> dict[str, Sample]:
         report = stage.report(MEASURED)
-        rows = report["rows_copied"]
+        rows = report["rows_read"]
         whole = Sample(
             usage.seconds, rows, is_exact, usage.peak_bytes, wal_bytes, usage.cpu_seconds
         )
@@ -103,7 +103,7 @@ def of_loading(table: MeasuredTable) -> list[Contender]:
 
 
 def of_reloading(table: MeasuredTable) -> list[Contender]:
-    """A run that reloads everything, over what the last one left."""
+    """A run that reads everything, over what the last one left."""
     return [JobContender(FULL, [_JOB, "run", "--full"], _leave, table.target)]
 
 

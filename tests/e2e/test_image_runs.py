@@ -19,11 +19,11 @@ def test_run_makes_the_target_equal_and_then_has_nothing_to_do(
     first = container_job("run")
     assert first.exit_code == 0, first.stderr
     assert target.rows() == small_source.rows()
-    assert first.event("run_finished")["rows_copied"] == 24
+    assert first.event("run_finished")["rows_read"] == 24
 
     second = container_job("run")
     assert second.exit_code == 0, second.stderr
-    assert second.event("run_finished")["rows_copied"] == 0
+    assert second.event("run_finished")["rows_read"] == 0
     assert target.rows() == small_source.rows()
 
 

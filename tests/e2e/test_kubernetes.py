@@ -198,13 +198,13 @@ class TestRun:
         first = trigger()
         assert (first.state, first.tries) == ("success", 1), first.log
         assert target.rows() == small_source.rows()
-        triggered_by, copied = target.last_run("triggered_by", "rows_copied")
+        triggered_by, copied = target.last_run("triggered_by", "rows_read")
         assert triggered_by == f"etl_sales_target {first.run_id} try 1"
         assert copied == 24
 
         second = trigger()
         assert second.state == "success", second.log
-        assert target.last_run("mode", "rows_copied", "rows_deleted") == ("run", 0, 0)
+        assert target.last_run("mode", "rows_read", "rows_deleted") == ("run", 0, 0)
         assert cluster.pods() == []
 
     @pytest.mark.parametrize(
@@ -265,7 +265,7 @@ class TestRun:
         environ["AIRFLOW_VAR_ETL_SALES_TARGET"] = json.dumps({**where, "xcom": True})
         done = trigger()
         assert done.state == "success", done.log
-        assert done.report["rows_copied"] == 24
+        assert done.report["rows_read"] == 24
 
 
 class TestFailure:

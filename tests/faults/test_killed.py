@@ -68,7 +68,7 @@ def test_a_commit_whose_answer_is_lost_is_not_loaded_again(harness: FaultHarness
 
     assert case.ended(result, exit_codes={0})
     assert result.event("commit_confirmed")
-    assert result.event("run_finished")["rows_copied"] > 0
+    assert result.event("run_finished")["rows_inserted"] > 0
 
 
 @pytest.mark.parametrize("number", SIGNALS)
@@ -156,7 +156,7 @@ def test_a_stop_during_the_connecting_is_no_other_error(harness: FaultHarness) -
 
 
 def test_a_stop_during_the_vacuum_does_not_undo_the_success(harness: FaultHarness) -> None:
-    harness.edit()
+    harness.edit_every_row()
     case = harness.case()
     held = Hold()
     harness.postgres_proxy.at_text(b"VACUUM", held)

@@ -124,7 +124,7 @@ def test_twenty_million_rows_in_little_memory(
 
     assert result.exit_code == 0, result.stderr
     finished = result.event("run_finished")
-    shown = ("rows_copied", "rows_per_second", "seconds", "peak_memory_bytes", "phase_seconds")
+    shown = ("rows_read", "rows_per_second", "seconds", "peak_memory_bytes", "phase_seconds")
     say(capfd, json.dumps({name: finished[name] for name in shown}))
     assert finished["rows_target"] == ROWS
     assert finished["peak_memory_bytes"] < LARGEST_RESIDENT_BYTES

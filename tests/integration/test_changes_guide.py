@@ -111,14 +111,13 @@ def test_a_person_is_erased(history: TargetDatabase) -> None:
     assert {row[0] for row in history.query(as_of(1))} == {1, 2, 3}
 
 
-def test_the_questions_use_the_indexes(history: TargetDatabase) -> None:
+def test_the_question_about_a_run_uses_the_index(history: TargetDatabase) -> None:
     """As they do when the history has become long."""
     history.execute(
         "INSERT INTO mb.sales_target_changes SELECT change_run + n, change_from, change_to,"
         " change_operation, change_reason, id + n FROM mb.sales_target_changes,"
         " generate_series(10, 20000) AS n; ANALYZE mb.sales_target_changes"
     )
-    for question in ("What changed in the last run?", "What happened to one target?"):
-        plan = str(history.query(f"EXPLAIN {questions()[question][0]}"))
-        assert "Index Scan" in plan, plan
-        assert "Seq Scan on sales_target_changes" not in plan, plan
+    plan = str(history.query(f"EXPLAIN {questions()['What changed in the last run?'][0]}"))
+    assert "Bitmap Index Scan" in plan, plan
+    assert "Seq Scan on sales_target_changes" not in plan, plan

@@ -329,7 +329,7 @@ def test_a_living_run_that_was_taken_for_abandoned_decides_its_outcome_itself(
     result = job("run")
 
     assert result.exit_code == 0
-    assert target.last_run("outcome", "rows_copied") == ("succeeded", 24)
+    assert target.last_run("outcome", "rows_inserted") == ("succeeded", 24)
 
 
 def test_many_changed_periods(

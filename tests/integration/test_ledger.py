@@ -16,11 +16,12 @@ def test_a_run_is_on_record(job: Job, small_source: SourceDatabase, target: Targ
 
     assert target.last_run(
         "mode", "triggered_by", "outcome", "exit_code", "error", "rows_source", "rows_target",
-        "rows_copied", "rows_deleted", "periods_new", "source_table", "target_table",
+        "rows_read", "rows_inserted", "rows_deleted", "rows_unchanged", "run_number", "periods_new",
+        "source_table", "target_table",
         "started_at <= snapshot + interval '1 second'", "snapshot <= finished_at",
     ) == (
         "run", "dag_run 7", "succeeded", 0, None, 24, 24,
-        24, 0, 12, "apps.khs_customers_trx_targets", "mb.sales_target",
+        24, 24, 0, 0, 1, 12, "apps.khs_customers_trx_targets", "mb.sales_target",
         True, True,
     )  # fmt: skip
     assert target.query(
@@ -148,7 +149,7 @@ def test_runs_shows_the_ledger(job: Job, small_source: SourceDatabase) -> None:
     last = job("runs", "--last", "1").stdout.splitlines()
 
     assert "mode" in lines[0]
-    assert [line.split()[2] for line in lines[2:]] == ["full", "run"]
+    assert [line.split()[3] for line in lines[2:]] == ["full", "run"]
     assert len(last) == 3
     assert last[2] == lines[2]
 

@@ -22,7 +22,7 @@ def test_run_makes_the_target_and_fills_it(
     assert result.exit_code == 0, result.stderr
     assert target.rows() == small_source.rows()
     finished = result.event("run_finished")
-    assert (finished["rows_copied"], finished["periods"]["new"]) == (24, 12)
+    assert (finished["rows_inserted"], finished["periods"]["new"]) == (24, 12)
     assert finished["bytes_to_postgres"] > 24 * 10
     assert finished["bytes_from_oracle"] > 24 * 10
 
@@ -40,17 +40,24 @@ def test_second_run_moves_nothing(
     assert target.query("SELECT ctid, xmin FROM mb.sales_target") == before
 
 
-def test_full_run_reloads_what_is_equal(
+def test_full_run_reads_everything_and_writes_what_differs(
     job: Job, small_source: SourceDatabase, target: TargetDatabase
 ) -> None:
     job("run")
+    target.execute("UPDATE mb.sales_target SET target_amount = -1 WHERE id = 7")
+    others = "SELECT ctid, xmin FROM mb.sales_target WHERE id <> 7 ORDER BY id"
+    records = "SELECT * FROM mb.etl_sales_target_periods ORDER BY period"
+    before = target.query(others), target.query(records)
 
     result = job("run", "--full")
 
     finished = result.event("run_finished")
-    assert (finished["rows_deleted"], finished["rows_copied"]) == (24, 24)
+    assert (finished["rows_read"], finished["rows_deleted"], finished["rows_inserted"]) == (
+        24, 1, 1,
+    )  # fmt: skip
     assert finished["periods"]["forced"] == 12
     assert target.rows() == small_source.rows()
+    assert (target.query(others), target.query(records)) == before
 
 
 def test_null_periods_and_duplicate_rows_arrive(
@@ -89,7 +96,7 @@ def test_backfill_of_months_without_rows_does_nothing(
     result = job("backfill", "--from", "1999-01", "--to", "1999-12")
 
     assert result.exit_code == 0
-    assert result.event("run_finished")["rows_copied"] == 0
+    assert result.event("run_finished")["rows_read"] == 0
     assert target.rows() == small_source.rows()
 
 
@@ -221,6 +228,7 @@ def test_a_target_that_changes_what_it_is_given_fails_the_reconciliation(
     job: Job, small_source: SourceDatabase, target: TargetDatabase
 ) -> None:
     job("run")
+    target.execute("DELETE FROM mb.sales_target WHERE target_month = 3")
     before = target.rows()
     target.execute("""
         CREATE FUNCTION mb.spoil() RETURNS trigger LANGUAGE plpgsql AS
@@ -229,7 +237,7 @@ def test_a_target_that_changes_what_it_is_given_fails_the_reconciliation(
         FOR EACH ROW WHEN (NEW.target_month = 3) EXECUTE FUNCTION mb.spoil()
     """)
 
-    result = job("run", "--full")
+    result = job("run")
 
     assert result.exit_code == 65
     assert "2024-03 sum of target_amount: expected 14.25, found 14.26" in result.failure["error"]

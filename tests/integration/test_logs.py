@@ -31,7 +31,8 @@ def test_the_key_points(job: Job, small_source: SourceDatabase) -> None:
     names = [event["event"] for event in events if event["event"] != "object_created"]
     assert names == [
         "run_started", "target_connected", "driver_ready", "source_connected", "snapshot_taken",
-        "plan_created", "copy_finished", "reconciliation_passed", "run_finished",
+        "plan_created", "copy_finished", "changes_applied", "reconciliation_passed",
+        "run_finished",
     ]  # fmt: skip
     assert len({event["run_id"] for event in events}) == 1
     for event in events:

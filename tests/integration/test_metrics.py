@@ -78,7 +78,9 @@ def test_a_run_a_failed_run_and_a_run_again(
     first_success = value("last_success_timestamp_seconds")
     assert before < first_success < time.time()
     assert value("last_completion_timestamp_seconds") == first_success
-    assert family(prometheus, "last_success_rows", "operation") == {"copied": 24, "deleted": 0}
+    assert family(prometheus, "last_success_rows", "operation") == {
+        "read": 24, "inserted": 24, "deleted": 0, "unchanged": 0,
+    }  # fmt: skip
     assert family(prometheus, "last_success_periods", "status")["new"] == 12
     assert (value("source_rows"), value("target_rows")) == (24, 24)
     assert value("copy_rows_per_second") > 0
@@ -93,7 +95,7 @@ def test_a_run_a_failed_run_and_a_run_again(
     assert value("last_run_exit_code") == 65
     outcome = family(prometheus, "last_run_outcome", "outcome")
     assert [name for name, is_it in outcome.items() if is_it] == ["guard_refused"]
-    assert family(prometheus, "last_success_rows", "operation")["copied"] == 24
+    assert family(prometheus, "last_success_rows", "operation")["read"] == 24
     assert (value("source_rows"), value("target_rows")) == (4, 24)
     assert family(prometheus, "runs_total", "outcome")["failed"] == 1
 
@@ -101,7 +103,9 @@ def test_a_run_a_failed_run_and_a_run_again(
     assert value("last_success_timestamp_seconds") > first_success
     outcome = family(prometheus, "last_run_outcome", "outcome")
     assert [name for name, is_it in outcome.items() if is_it] == ["succeeded"]
-    assert family(prometheus, "last_success_rows", "operation") == {"copied": 4, "deleted": 24}
+    assert family(prometheus, "last_success_rows", "operation") == {
+        "read": 4, "inserted": 0, "deleted": 20, "unchanged": 4,
+    }  # fmt: skip
     assert value("target_rows") == 4
     assert family(prometheus, "runs_total", "outcome") == {
         "succeeded": 2, "failed": 1, "abandoned": 0,
@@ -141,7 +145,7 @@ def test_each_table_of_a_run_has_a_group_of_its_own(
     assert groups == [job | {"target_table": table} for table in tables]
     assert of_each_table("last_run_exit_code") == dict(zip(tables, (0, 69, 0), strict=True))
     assert of_each_table("target_rows") == {"mb.by_month": 24, "mb.whole": 24}
-    assert of_each_table('last_success_rows{operation="copied"}') == {
+    assert of_each_table('last_success_rows{operation="read"}') == {
         "mb.by_month": 2, "mb.whole": 24,
     }  # fmt: skip
     succeeded = of_each_table("last_success_timestamp_seconds")
@@ -197,7 +201,7 @@ def test_what_a_run_costs(
     phases = family(prometheus, "last_run_phase_duration_seconds", "phase")
     total = prometheus.number(METRICS + "last_run_duration_seconds")
     assert set(phases) == {
-        "lock", "check", "digest", "plan", "copy", "reconcile", "commit", "vacuum",
+        "lock", "check", "digest", "plan", "copy", "apply", "reconcile", "commit",
     }  # fmt: skip
     assert 0 < sum(phases.values()) <= total
     for name, key in (

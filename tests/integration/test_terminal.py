@@ -61,7 +61,7 @@ def test_text_and_a_bar(
     lines = [line for line in re.split(r"[\r\n]+", text) if re.match(r"\d\d:\d\d:\d\d ", line)]
     assert re.search(r"plan_created +periods='12 new' rows_source=24 ", "\n".join(lines))
     assert [line for line in lines if "run_id=" in line] == [lines[0], lines[-1]]
-    assert re.search(r"run_finished .* rows_copied=24 ", lines[-1])
+    assert re.search(r"run_finished .* rows_read=24 rows_inserted=24 ", lines[-1])
     assert "{" not in "".join(lines)
 
 

@@ -1,4 +1,4 @@
-"""`backfill`: reloads some months, changed or not."""
+"""`backfill`: reads some months again, changed or not."""
 
 import re
 from collections.abc import Sequence
@@ -48,7 +48,7 @@ def backfill(
     allow_shrink: bool,
     report_file: Path | None,
 ) -> None:
-    """Reload the months --from to --to, both inclusive, whether or not they changed."""
+    """Read the months --from to --to again, both inclusive; write the rows that differ."""
     if last < first:
         raise click.BadParameter("it is before --from.", param_hint="'--to'")
     request = LoadRequest(Mode.BACKFILL, MonthRange(first, last), allow_shrink=allow_shrink)

@@ -51,7 +51,11 @@ report_option = click.option(
 
 
 @click.command()
-@click.option("--full", is_flag=True, help="Reload every period, also those that did not change.")
+@click.option(
+    "--full",
+    is_flag=True,
+    help="Read every period, also those that did not change; write the rows that differ.",
+)
 @table_option
 @dry_run_option
 @allow_shrink_option
@@ -64,7 +68,7 @@ def run(
     allow_shrink: bool,
     report_file: Path | None,
 ) -> None:
-    """Make the targets equal to their sources by reloading the periods that differ."""
+    """Make the targets equal to their sources: write the rows that differ."""
     request = LoadRequest(Mode.FULL if full else Mode.RUN, allow_shrink=allow_shrink)
     execute(request, tables, dry_run=dry_run, report_file=report_file)
 

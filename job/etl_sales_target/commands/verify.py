@@ -50,7 +50,7 @@ def verify(*, rows: bool, tables: Sequence[str]) -> None:
         if not found.is_equal:
             raise VerifyError(
                 f"Source and target differ: {definition.target}.",
-                remedy="`run` reloads what changed in the source, `run --full` everything.",
+                remedy="`run` repairs what changed in the source, `run --full` everything.",
             )
 
     each_table(definitions, compare_one)

@@ -10,10 +10,10 @@ from etl_sales_target.core.control_totals import ControlTotals, total_rows
 from etl_sales_target.core.digest import PeriodDigest
 from etl_sales_target.core.periods import MonthRange, Period
 
-# How many rows of each side are compared at once: as many as PostgreSQL compares without temporary
-# files, or an eighth of them all, which bounds its scans.
-_ROWS_A_SLICE = 500_000
-_MOST_SLICES = 8
+# So many rows of each side are compared at once, or half of them: it bounds PostgreSQL's temporary
+# files, and each slice is one more scan of the table.
+_ROWS_A_SLICE = 1_000_000
+_MOST_SLICES = 2
 
 # Bounds a query's condition and the number of scans that the source has to bear: see `Plan.reads`.
 MOST_PERIODS_A_QUERY = 200
@@ -48,7 +48,7 @@ class LoadRequest:
 
     @property
     def is_forced(self) -> bool:
-        """Whether periods are reloaded that did not change."""
+        """Whether periods are read that did not change."""
         return self.mode is not Mode.RUN
 
 

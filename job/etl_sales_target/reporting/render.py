@@ -32,18 +32,19 @@ _RUN_COLUMNS = {
 
 
 def plan(found: Plan) -> str:
-    """The periods to read, one line each, and how many are unchanged."""
+    """The periods to read or delete, one line each, and how many are unchanged."""
     lines = [
         (str(entry.period), entry.status.value, entry.rows_source, entry.rows_target)
         for entry in found.touched
     ]
     summary = (
-        f"{len(lines)} periods to read, {found.statuses[PeriodStatus.UNCHANGED]} unchanged: "
-        f"{found.rows_to_read} rows to read."
+        f"{len(lines)} periods to read or delete, {found.statuses[PeriodStatus.UNCHANGED]} "
+        f"unchanged: {found.rows_to_read} rows to read, {found.rows_in_target(found.removed)} to "
+        "delete."
     )
     if not lines:
         return summary
-    note = "How many of them differ, and are written, is known only when they are read."
+    note = "How many of the rows read differ, and are written, is known only then."
     table = _table(lines, ["period", "status", "rows in source", "rows in target"])
     return f"{table}\n\n{summary} {note}"
 

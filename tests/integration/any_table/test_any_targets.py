@@ -109,7 +109,7 @@ def test_names_that_need_quotes(tables: AnyTables, name: str) -> None:
     result = tables.job("run", "--report", "-")
 
     assert result.exit_code == 0, result.stderr
-    assert result.event("run_finished")["rows_copied"] == 2
+    assert result.event("run_finished")["rows_inserted"] == 2
     quoted = [f'"{each}"' for each in NAMES]
     assert tables.target_rows(f"mb.{name}", quoted) == tables.source_rows(f"apps.{name}")
     assert tables.target.query(
@@ -230,9 +230,9 @@ def test_other_periods_load_all_again(tables: AnyTables, name: str) -> None:
         result = tables.job("run")
 
         assert result.exit_code == 0, result.stderr
-        assert result.event("run_finished")["rows_copied"] == 3
+        assert result.event("run_finished")["rows_read"] == 3
         assert tables.target_rows(f"mb.{name}") == tables.source_rows(f"apps.{name}")
-        assert tables.job("run").event("run_finished")["rows_copied"] == 0
+        assert tables.job("run").event("run_finished")["rows_read"] == 0
     assert tables.target.query(
         f"SELECT period FROM mb.etl_sales_target_periods WHERE target_table = 'mb.{name}'"
     ) == [("all",)]

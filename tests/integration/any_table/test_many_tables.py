@@ -63,7 +63,7 @@ def test_one_invocation_loads_all(tables: AnyTables, name: str, tmp_path: Path) 
     reports = [json.loads(line) for line in (tmp_path / "report").read_text().splitlines()]
     assert [report["target"] for report in reports] == [each["target"] for each in definitions]
     assert len({report["run_id"] for report in reports}) == 1
-    assert [report["rows_copied"] for report in reports] == [ROWS] * 3
+    assert [report["rows_read"] for report in reports] == [ROWS] * 3
     for each in definitions:
         assert loaded(tables, each["target"]) == ROWS
         assert outcomes(tables, each) == ["succeeded"]
@@ -73,7 +73,7 @@ def test_one_invocation_loads_all(tables: AnyTables, name: str, tmp_path: Path) 
         f" WHERE target_table LIKE '%{name}%'"
     ) == [(f"other.{name}_b",)]
     again = tables.job("run", "--report", "-")
-    assert [json.loads(line)["rows_copied"] for line in again.stdout.splitlines()] == [0] * 3
+    assert [json.loads(line)["rows_read"] for line in again.stdout.splitlines()] == [0] * 3
 
 
 # What makes a table fail with this exit code, the most serious first.
@@ -270,7 +270,7 @@ def test_each_command_goes_on(tables: AnyTables, name: str) -> None:
     assert f"mb.{name}_a\nperiod" in verify.stdout
     assert f"mb.{name}_c\nEqual: 1 periods, 2 rows" in verify.stdout
     assert "2 of 3 tables failed." in verify.failure["error"]
-    assert f"mb.{name}_c\n0 periods to reload, 1 unchanged" in dry_run.stdout
+    assert f"mb.{name}_c\n0 periods to read or delete, 1 unchanged" in dry_run.stdout
     assert f"target: mb.{name}_c\n" in shown.stdout
     described = [json.loads(line) for line in as_json.stdout.splitlines()]
     assert [each["target"] for each in described] == [f"mb.{name}_a", f"mb.{name}_c"]

@@ -112,6 +112,10 @@ class FaultHarness:
             f"INSERT INTO {{table}} VALUES ({new})"
         )
 
+    def edit_every_row(self) -> None:
+        """Somebody changes every row, after which a run vacuums."""
+        self.source.execute("UPDATE {table} SET target_amount = target_amount + 0.01")
+
     def start(self, *arguments: str, **environ: str) -> Process:
         """The command, running."""
         return Process(arguments, self.environ | self.settings | environ)
