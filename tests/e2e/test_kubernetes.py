@@ -93,7 +93,7 @@ def values(
             "ETL_CONNECT_TIMEOUT_SECONDS": 5,
             "ETL_RETRY_BUDGET_SECONDS": 0,
         },
-        "airflow": {"serviceAccount": LAUNCHER, "namespace": cluster.airflow_namespace},
+        "airflow": {"serviceAccounts": [LAUNCHER], "namespace": cluster.airflow_namespace},
     }
 
 
