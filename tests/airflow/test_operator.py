@@ -12,12 +12,15 @@ from typing import Any
 
 import pytest
 import yaml
-from airflow.exceptions import AirflowException  # type: ignore[attr-defined]
+from airflow.providers.common.compat.sdk import DAG, AirflowException, AirflowFailException
+from etl_sales_target_arguments import chosen_tables, job_arguments
+from etl_sales_target_operator import EtlSalesTargetOperator, EtlTablesOperator
 from kubernetes.client import (
     ApiClient,
     V1ContainerState,
     V1ContainerStateTerminated,
     V1ContainerStatus,
+    V1EnvVar,
     V1ObjectMeta,
     V1Pod,
     V1PodSpec,
@@ -28,7 +31,15 @@ from etl_sales_target.core import errors
 from support.chart import NAMESPACE, RELEASE, needs_helm, render
 
 RUN_ID = "scheduled__2026-01-02T00:00:00+00:00"
-PARAMS = {"full": False, "from": None, "to": None, "allow_shrink": False}
+PARAMS = {
+    "tables": None,
+    "full": False,
+    "from": None,
+    "to": None,
+    "allow_shrink": False,
+    "check": False,
+}
+TABLE = "mb.sales_target"
 
 Build = Callable[..., V1Pod]
 
@@ -76,9 +87,8 @@ def api(tmp_path: Path) -> Iterator[dict[str, Any]]:
 
 @pytest.fixture
 def operator(dag: Any) -> Any:
-    """The DAG's one task, ready to run."""
-    [task] = dag.tasks
-    return copy.copy(task).prepare_for_execution()
+    """The DAG's task for one table, ready to run."""
+    return dag.get_task("load").unmap({"table": TABLE}).prepare_for_execution()
 
 
 @pytest.fixture
@@ -96,24 +106,33 @@ def build(api: dict[str, Any], dag: Any, operator: Any) -> Build:
         params: dict[str, Any] | None = None,
         variable: dict[str, Any] | None = None,
         values: dict[str, Any] | None = None,
+        with_task: Any = None,
     ) -> V1Pod:
         variable = variable or {}
         namespace = variable.get("namespace", NAMESPACE)
         name = variable.get("pod_template", RELEASE)
         path = f"/api/v1/namespaces/{namespace}/podtemplates/{name}"
         api[path] = render({"fullnameOverride": name, **(values or {})}).one("PodTemplate")
-        context = {
-            "dag": dag,
-            "ti": SimpleNamespace(dag_id=dag.dag_id, task_id="load", map_index=-1, try_number=2),
-            "run_id": RUN_ID,
-            "params": {**PARAMS, **(params or {})},
-            "var": {"json": {"etl_sales_target": variable} if variable else {}},
-        }
-        operator.render_template_fields(context)
-        operator.prepare(context)
-        return operator.build_pod_request_obj(context)
+        context = context_of(dag, params, variable)
+        task = with_task or operator
+        task.render_template_fields(context)
+        task.prepare(context)
+        return task.build_pod_request_obj(context)
 
     return pod
+
+
+def context_of(
+    dag: Any, params: dict[str, Any] | None = None, variable: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """What Airflow tells a task of a run with these params, where this Variable is set."""
+    return {
+        "dag": dag,
+        "ti": SimpleNamespace(dag_id=dag.dag_id, task_id="load", map_index=0, try_number=2),
+        "run_id": RUN_ID,
+        "params": {**PARAMS, **(params or {})},
+        "var": {"json": {"etl_sales_target": variable} if variable else {}},
+    }
 
 
 @needs_helm
@@ -121,13 +140,14 @@ class TestPod:
     @pytest.mark.parametrize(
         ("params", "arguments"),
         [
-            ({}, ["run"]),
-            ({"full": True}, ["run", "--full"]),
-            ({"allow_shrink": True}, ["run", "--allow-shrink"]),
+            ({}, ["run", "--table", TABLE]),
+            ({"full": True}, ["run", "--full", "--table", TABLE]),
+            ({"allow_shrink": True}, ["run", "--table", TABLE, "--allow-shrink"]),
             (
                 {"from": "2024-01", "to": "2024-06"},
-                ["backfill", "--from", "2024-01", "--to", "2024-06"],
+                ["backfill", "--from", "2024-01", "--to", "2024-06", "--table", TABLE],
             ),
+            ({"check": True}, ["check", "--table", TABLE]),
         ],
     )
     def test_arguments(self, build: Build, params: dict[str, Any], arguments: list[str]) -> None:
@@ -144,6 +164,9 @@ class TestPod:
         )
         assert triggered_by["name"] == "ETL_TRIGGERED_BY"
         assert of_the_chart == template["spec"]["containers"][0].pop("env")
+        assert sent["spec"].pop("activeDeadlineSeconds") == 4 * 3600
+        assert sent["spec"]["containers"][0].pop("args") == ["run", "--table", TABLE]
+        assert template["spec"]["containers"][0].pop("args") == ["run"]
         assert sent["spec"] == template["spec"]
         assert sent["metadata"]["labels"].items() >= template["metadata"]["labels"].items()
         assert sent["metadata"]["annotations"] == template["metadata"]["annotations"]
@@ -178,6 +201,126 @@ class TestPod:
         assert len(build(variable=variable).spec.containers) == 1
 
 
+@needs_helm
+class TestCallersChoice:
+    """A DAG of somebody else's: what it passes wins over what the operator would choose."""
+
+    def task(self, **arguments: Any) -> Any:
+        made = EtlSalesTargetOperator(
+            task_id="load", namespace=NAMESPACE, pod_template=RELEASE, **arguments
+        )
+        return made.prepare_for_execution()
+
+    def test_of_arguments(self, build: Build) -> None:
+        task = self.task(arguments=["verify", "--table", "{{ run_id }}"])
+        [container] = build(with_task=task).spec.containers
+        assert container.args == ["verify", "--table", RUN_ID]
+
+    def test_of_all_tables_in_one_pod(self, build: Build) -> None:
+        [container] = build(with_task=self.task()).spec.containers
+        assert container.args == ["run"]
+
+    @pytest.mark.parametrize(
+        "env_vars",
+        [
+            {"ETL_BATCH_ROWS": "{{ 5 }}", "ETL_KUBERNETES_NAMESPACE": "mine"},
+            [
+                V1EnvVar(name="ETL_BATCH_ROWS", value="5"),
+                V1EnvVar(name="ETL_KUBERNETES_NAMESPACE", value="mine"),
+            ],
+        ],
+    )
+    def test_of_variables_which_are_merged(self, build: Build, env_vars: Any) -> None:
+        [container] = build(with_task=self.task(env_vars=env_vars)).spec.containers
+        names = [each.name for each in container.env]
+        assert len(names) == len(set(names))
+        found = {each.name: each.value for each in container.env}
+        assert found["ETL_BATCH_ROWS"] == "5"
+        assert found["ETL_KUBERNETES_NAMESPACE"] == "mine"
+        assert found["ETL_TRIGGERED_BY"] == f"etl_sales_target {RUN_ID} try 2"
+
+    def test_of_the_variable_that_says_who_started_it(self, build: Build) -> None:
+        task = self.task(env_vars={"ETL_TRIGGERED_BY": "me"})
+        [container] = build(with_task=task).spec.containers
+        assert [each.value for each in container.env if each.name == "ETL_TRIGGERED_BY"] == ["me"]
+
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            ("name", "sales"),
+            ("startup_timeout_seconds", 60),
+            ("log_events_on_failure", False),
+            ("log_pod_spec_on_failure", True),
+            ("termination_message_policy", "File"),
+            ("deferrable", True),
+            ("deferrable", False),
+            ("get_logs", False),
+            ("labels", {"team": "sales"}),
+        ],
+    )
+    @pytest.mark.parametrize("how", ["argument", "default_args", "mapped", "subclass"])
+    def test_of_any_parameter(self, how: str, name: str, value: Any) -> None:
+        class Subclass(EtlSalesTargetOperator):
+            def __init__(self, **kwargs: Any) -> None:
+                super().__init__(**{name: value}, **kwargs)
+
+        base = {"task_id": "load", "namespace": NAMESPACE, "pod_template": RELEASE}
+        if how == "argument":
+            task: Any = EtlSalesTargetOperator(**base, **{name: value})
+        elif how == "default_args":
+            task = EtlSalesTargetOperator(**base, default_args={name: value})
+        elif how == "subclass":
+            task = Subclass(**base)
+        else:
+            with DAG("other", schedule=None):
+                mapped = EtlSalesTargetOperator.partial(**base).expand(**{name: [value]})
+            task = mapped.unmap({name: value})
+        assert getattr(task, name) == value
+
+    def test_of_deferring_is_otherwise_airflows(self) -> None:
+        assert self.task().deferrable is False
+
+
+class TestTables:
+    @pytest.fixture
+    def tables(self, api: dict[str, Any], dag: Any) -> Any:
+        """The tables of a release that has two, for a run with these params."""
+        path = f"/api/v1/namespaces/{NAMESPACE}/podtemplates/{RELEASE}"
+        two = [
+            {"source": "APPS.A", "target": "mb.a"},
+            {"source": "APPS.B", "target": "MB.B"},
+        ]
+        api[path] = render({"tables": two}).one("PodTemplate")
+        task = copy.copy(dag.get_task("tables")).prepare_for_execution()
+
+        def chosen(**params: Any) -> Any:
+            context = context_of(dag, params, {"namespace": NAMESPACE})
+            task.render_template_fields(context)
+            return EtlTablesOperator.execute.__wrapped__(task, context)
+
+        return chosen
+
+    @needs_helm
+    def test_are_those_of_the_release(self, tables: Any) -> None:
+        assert tables() == ["mb.a", "mb.b"]
+
+    @needs_helm
+    @pytest.mark.parametrize("wanted", [["mb.b"], ["MB.B", "mb.b"]])
+    def test_may_be_chosen(self, tables: Any, wanted: list[str]) -> None:
+        assert tables(tables=wanted) == ["mb.b"]
+
+    @needs_helm
+    def test_must_be_the_releases(self, tables: Any) -> None:
+        with pytest.raises(AirflowFailException, match=r"mb\.c is not among .* mb\.a, mb\.b"):
+            tables(tables=["mb.a", "mb.c"])
+
+    def test_of_another_pod_template(self, api: dict[str, Any]) -> None:
+        api["/api/v1/namespaces/etl/podtemplates/other"] = {"metadata": {"name": "other"}}
+        client = EtlTablesOperator(task_id="tables", namespace="etl", pod_template="other")
+        with pytest.raises(AirflowFailException, match="has no annotation etl-sales-target/tables"):
+            EtlTablesOperator.execute.__wrapped__(client, {"params": PARAMS})
+
+
 @pytest.mark.parametrize(
     ("params", "said"),
     [
@@ -185,17 +328,21 @@ class TestPod:
         ({"to": "2024-01"}, "Set both params"),
         ({"from": "2024-02", "to": "2024-01"}, "is before from"),
         ({"from": "2024-01", "to": "2024-01", "full": True}, "not both"),
+        ({"check": True, "full": True}, "check loads nothing: leave out full"),
         ({"form": "2024-01"}, "Unknown param form"),
     ],
 )
-def test_params_that_do_not_go_together(operator: Any, params: dict[str, Any], said: str) -> None:
-    with pytest.raises(AirflowException, match=said) as refused:
-        operator.prepare({"params": {**PARAMS, **params}})
-    assert type(refused.value).__name__ == "AirflowFailException"
+def test_params_that_do_not_go_together(params: dict[str, Any], said: str) -> None:
+    with pytest.raises(AirflowFailException, match=said):
+        chosen_tables([TABLE], {**PARAMS, **params})
 
 
 def test_the_params_are_the_dags(dag: Any) -> None:
     assert set(dag.params) == PARAMS.keys()
+
+
+def test_another_dag_may_have_none_of_them() -> None:
+    assert job_arguments({"region": "EMEA"}) == ["run"]
 
 
 def ended(exit_code: int, message: str | None = "ORA-01017: it said why") -> V1Pod:
