@@ -65,7 +65,7 @@ SETTINGS: dict[str, Any] = {
 
 def settings() -> dict[str, Any]:
     """The settings of this installation. Raises ValueError for a key that is not known."""
-    given = json.loads(os.environ.get("ETL_SALES_TARGET_DAG") or "{}")
+    given: dict[str, Any] = json.loads(os.environ.get("ETL_SALES_TARGET_DAG") or "{}")
     unknown = sorted(given.keys() - SETTINGS.keys())
     if unknown:
         known = ", ".join(SETTINGS)

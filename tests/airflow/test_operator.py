@@ -1,13 +1,15 @@
 """The pod that the operator asks for: the chart's, with the run's arguments and identity."""
 
+import base64
 import copy
 import json
+import logging
 import re
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from types import SimpleNamespace
+from types import MappingProxyType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -26,8 +28,15 @@ from kubernetes.client import (
     V1PodSpec,
     V1PodStatus,
 )
+from kubernetes.client.exceptions import ApiException
 
 from etl_sales_target.core import errors
+
+try:
+    from airflow.sdk.execution_time.context import OutletEventAccessors
+except ImportError:  # Airflow 2
+    from airflow.utils.context import OutletEventAccessors
+
 from support.chart import NAMESPACE, RELEASE, needs_helm, render
 
 RUN_ID = "scheduled__2026-01-02T00:00:00+00:00"
@@ -46,14 +55,26 @@ Build = Callable[..., V1Pod]
 
 @pytest.fixture
 def api(tmp_path: Path) -> Iterator[dict[str, Any]]:
-    """What an API server would answer, by path; anything else is 404. Airflow is told of it."""
-    answers: dict[str, Any] = {}
+    """What an API server would answer, by path; anything else is 404. Airflow is told of it.
+
+    Under "POST …" is the answer to a POST to that path, and what was sent is added to "posted".
+    """
+    answers: dict[str, Any] = {"posted": []}
 
     class Handler(BaseHTTPRequestHandler):
         def answer(self) -> None:
             found = answers.get(self.path)
             body = found or {"kind": "Status", "code": 404, "message": f"no {self.path}"}
             self.send_response(200 if found else 404)
+            self.send_header("Content-Type", "application/json")
+            self.end_headers()
+            self.wfile.write(json.dumps(body).encode())
+
+        def do_POST(self) -> None:
+            sent = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            answers["posted"].append((self.path, sent))
+            code, body = answers.get(f"POST {self.path}", (201, sent))
+            self.send_response(code)
             self.send_header("Content-Type", "application/json")
             self.end_headers()
             self.wfile.write(json.dumps(body).encode())
@@ -157,7 +178,7 @@ class TestPod:
 
     def test_the_rest_is_the_charts(self, build: Build, api: dict[str, Any]) -> None:
         pod = build(values={"nodeSelector": {"disk": "ssd"}, "hostNetwork": True})
-        [template] = (found["template"] for found in api.values())
+        [template] = (found["template"] for path, found in api.items() if path != "posted")
         sent = _as_sent(ApiClient().sanitize_for_serialization(pod))
         triggered_by, *of_the_chart = sorted(
             sent["spec"]["containers"][0].pop("env"), key=lambda each: each["name"], reverse=True
@@ -260,7 +281,7 @@ class TestCallersChoice:
     )
     @pytest.mark.parametrize("how", ["argument", "default_args", "mapped", "subclass"])
     def test_of_any_parameter(self, how: str, name: str, value: Any) -> None:
-        class Subclass(EtlSalesTargetOperator):
+        class Subclass(EtlSalesTargetOperator):  # type: ignore[misc]
             def __init__(self, **kwargs: Any) -> None:
                 super().__init__(**{name: value}, **kwargs)
 
@@ -279,6 +300,181 @@ class TestCallersChoice:
 
     def test_of_deferring_is_otherwise_airflows(self) -> None:
         assert self.task().deferrable is False
+
+
+@needs_helm
+class TestAirflowsConnections:
+    """With the chart's `airflow.connections`, or where a caller asks for it."""
+
+    @pytest.fixture(autouse=True)
+    def connections(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("AIRFLOW_CONN_ORACLE_CONN_ID", "oracle://u:Secret-11@o.example/S")
+        monkeypatch.setenv("AIRFLOW_CONN_POSTGRES_CONN_ID", "postgres://u:Secret-22@p.example/d")
+
+    def mounted(self, pod: V1Pod) -> Any:
+        [volume] = [each for each in pod.spec.volumes if each.name == "connections"]
+        return _as_sent(ApiClient().sanitize_for_serialization(volume))
+
+    def test_take_the_place_of_the_releases(self, build: Build) -> None:
+        pod = build(values={"airflow": {"connections": True}})
+        own = {"key": "AIRFLOW_CONN_ORACLE_CONN_ID", "path": "AIRFLOW_CONN_ORACLE_CONN_ID"}
+        volume = self.mounted(pod)
+        of_pod, of_release = (each["secret"] for each in volume["projected"]["sources"])
+        assert volume["projected"]["defaultMode"] == 0o440
+        assert of_pod["name"] == f"{pod.metadata.name}-connections"
+        assert own in of_pod["items"]
+        assert "optional" not in of_pod
+        assert (of_release["name"], of_release["optional"]) == (f"{RELEASE}-connections", True)
+        assert [each["key"] for each in of_release["items"]] == [
+            "ETL_PUSHGATEWAY_PASSWORD",
+            "OPENLINEAGE_API_KEY",
+        ]
+
+    @pytest.mark.parametrize(
+        ("of_chart", "of_variable", "is_on"),
+        [(True, None, True), (False, None, False), (False, True, True), (True, False, False)],
+    )
+    def test_are_the_charts_choice_or_the_variables(
+        self, build: Build, of_chart: bool, of_variable: bool | None, is_on: bool
+    ) -> None:
+        variable = {} if of_variable is None else {"connections": of_variable}
+        pod = build(variable=variable, values={"airflow": {"connections": of_chart}})
+        assert ("projected" in self.mounted(pod)) == is_on
+
+    @pytest.fixture
+    def start(self, build: Build, api: dict[str, Any], launched: Any) -> Callable[[], V1Pod]:
+        """Starts the pod, as `execute` does."""
+
+        def started() -> V1Pod:
+            pod = build(values={"airflow": {"connections": True}})
+            path = f"/api/v1/namespaces/{NAMESPACE}/pods"
+            launched.reattach_on_restart = False
+            named = {"name": pod.metadata.name, "namespace": NAMESPACE, "uid": "u-1"}
+            api[f"{path}/{pod.metadata.name}"] = {"kind": "Pod", "metadata": named}
+            return launched.get_or_create_pod(pod, {})
+
+        return started
+
+    def test_are_in_a_secret_that_goes_with_the_pod(
+        self, start: Callable[[], V1Pod], api: dict[str, Any], launched: Any
+    ) -> None:
+        pod = start()
+        (pods, sent_pod), (secrets, secret) = api["posted"]
+        assert (pods, secrets) == tuple(
+            f"/api/v1/namespaces/{NAMESPACE}/{kind}" for kind in ("pods", "secrets")
+        )
+        assert secret["metadata"]["name"] == f"{pod.metadata.name}-connections"
+        assert secret["metadata"]["ownerReferences"] == [
+            {"apiVersion": "v1", "kind": "Pod", "name": pod.metadata.name, "uid": "u-1"}
+        ]
+        assert "Secret-11" in secret["stringData"]["AIRFLOW_CONN_ORACLE_CONN_ID"]
+        assert "Secret-22" in secret["stringData"]["AIRFLOW_CONN_POSTGRES_CONN_ID"]
+        elsewhere = [json.dumps(sent_pod), str(vars(launched))]
+        assert not [where for where in elsewhere if "Secret-11" in where or "Secret-22" in where]
+
+    def test_that_a_try_before_handed_on_stay(
+        self, start: Callable[[], V1Pod], api: dict[str, Any]
+    ) -> None:
+        api[f"POST /api/v1/namespaces/{NAMESPACE}/secrets"] = (409, {"message": "exists"})
+        assert start().metadata.name
+
+    def test_are_not_logged_at_any_level(
+        self, start: Callable[[], V1Pod], caplog: pytest.LogCaptureFixture
+    ) -> None:
+        loggers = [logging.getLogger(name) for name in ("", *logging.root.manager.loggerDict)]
+        before = {logger: (logger.level, logger.disabled) for logger in loggers}
+        try:
+            for logger in loggers:
+                logger.setLevel(logging.DEBUG)
+                logger.disabled = False
+            start()
+        finally:
+            for logger, (level, disabled) in before.items():
+                logger.setLevel(level)
+                logger.disabled = disabled
+        assert "response body" in caplog.text
+        for secret in (b"Secret-11", b"Secret-22"):
+            assert secret.decode() not in caplog.text
+            assert base64.b64encode(secret).decode() not in caplog.text
+
+    def test_that_cannot_be_handed_on_leave_no_pod(
+        self, start: Callable[[], V1Pod], api: dict[str, Any], monkeypatch: pytest.MonkeyPatch,
+        launched: Any,
+    ) -> None:  # fmt: skip
+        deleted: list[str] = []
+        monkeypatch.setattr(
+            launched.pod_manager, "delete_pod", lambda pod: deleted.append(pod.metadata.name)
+        )
+        api[f"POST /api/v1/namespaces/{NAMESPACE}/secrets"] = (403, {"message": "no"})
+        with pytest.raises(ApiException):
+            start()
+        assert deleted == [api["posted"][0][1]["metadata"]["name"]]
+
+    def test_that_airflow_does_not_have_start_none(
+        self, start: Callable[[], V1Pod], api: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.delenv("AIRFLOW_CONN_ORACLE_CONN_ID")
+        with pytest.raises(AirflowFailException, match="has no connection 'oracle_conn_id'"):
+            start()
+        assert api["posted"] == []
+
+
+class TestAssets:
+    """The events that a run emits, once it has its report."""
+
+    REPORT = MappingProxyType(
+        {
+            "run_id": "r1",
+            "run_number": 7,
+            "snapshot": "2026-01-02T00:00:01",
+            "target": "mb.sales_target",
+            "rows_inserted": 3,
+            "rows_deleted": 2,
+            "rows_target": 24,
+            "rows_read": 5,
+        }
+    )
+
+    def emitted(self, operator: Any, report: Any) -> list[tuple[str, dict[str, Any]]]:
+        events = OutletEventAccessors()
+        operator._emit_assets({"outlet_events": events}, report)
+        [alias] = operator.outlets
+        found = events[alias]
+        added = getattr(found, "asset_alias_events", None)
+        if added is None:
+            added = found.dataset_alias_events  # type: ignore[attr-defined]
+            return [(each["dest_dataset_uri"], each["extra"]) for each in added]
+        return [(each.dest_asset_key.uri, each.extra) for each in added]
+
+    def test_of_a_run_that_changed_rows(self, operator: Any) -> None:
+        [(uri, extra)] = self.emitted(operator, dict(self.REPORT))
+        assert uri == "x-etl-sales-target://mb.sales_target"
+        kept = ("run_id", "run_number", "snapshot", "rows_inserted", "rows_deleted", "rows_target")
+        assert extra == {name: self.REPORT[name] for name in kept}
+
+    @pytest.mark.parametrize("wanted", [True, False])
+    def test_of_a_run_that_changed_nothing(self, operator: Any, wanted: bool) -> None:
+        operator.assets_when_unchanged = wanted
+        unchanged = {**self.REPORT, "rows_inserted": 0, "rows_deleted": 0}
+        assert len(self.emitted(operator, unchanged)) == wanted
+
+    def test_of_several_tables(self, operator: Any) -> None:
+        operator.asset_uri = "postgres://db.example:5432/warehouse/{schema}/{name}"
+        other = {**self.REPORT, "target": "mb.b$1", "rows_deleted": 0}
+        uris = [uri for uri, _ in self.emitted(operator, [dict(self.REPORT), other])]
+        assert uris == [
+            "postgres://db.example:5432/warehouse/mb/sales_target",
+            "postgres://db.example:5432/warehouse/mb/b%241",
+        ]
+
+    def test_that_airflow_refuses_are_refused_before_any_run(self) -> None:
+        with pytest.raises(ValueError, match="ASCII"):
+            EtlSalesTargetOperator(
+                task_id="load", pod_template=RELEASE, asset_uri="x-lagerhäuser://{table}"
+            )
+
+    def test_need_a_report(self, operator: Any) -> None:
+        assert self.emitted(operator, None) == []
 
 
 class TestTables:
