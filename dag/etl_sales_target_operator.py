@@ -1,11 +1,15 @@
 """The DAG's operators: the PodTemplate says what runs, the exit code decides on a retry."""
 
+import time
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from http.client import NOT_FOUND
 from typing import Any
 from urllib.parse import quote
 
 import etl_sales_target_connections as connections_secret
 import etl_sales_target_release as release
+import etl_sales_target_stopping as stopping
 from airflow.providers.cncf.kubernetes.backcompat.backwards_compat_converters import (
     convert_env_vars,
 )
@@ -33,6 +37,10 @@ PERMANENT: dict[int | None, str] = {
     77: "not allowed",
     78: "configuration",
 }
+
+# What a node may need beyond the grace period until a pod is gone.
+_DELETION_MARGIN = timedelta(seconds=30)
+_DELETION_CHECK_SECONDS = 1
 
 # Airflow checks nothing about the rest of a URI whose scheme begins so.
 ASSET_URI = "x-etl-sales-target://{table}"
@@ -135,6 +143,9 @@ class EtlSalesTargetOperator(KubernetesPodOperator):
         self.oracle_conn_id = oracle_conn_id
         self.postgres_conn_id = postgres_conn_id
         self.asset_uri = asset_uri
+        # Known once a task runs; `on_kill` has no other way to it.
+        self._ti: Any = None
+        self._is_pod_left = False
         # One that Airflow refuses must not fail a run that has loaded.
         self._asset("schema.name")
         self.assets_when_unchanged = assets_when_unchanged
@@ -157,6 +168,7 @@ class EtlSalesTargetOperator(KubernetesPodOperator):
 
     def prepare(self, context: Any) -> None:
         """Applies this run's params and the Variable. Raises AirflowFailException."""
+        self._ti = context.get("ti")
         self.arguments = self.arguments or job_arguments(context["params"], self.table)
         self.do_xcom_push = _is_true(self.xcom)
 
@@ -177,7 +189,9 @@ class EtlSalesTargetOperator(KubernetesPodOperator):
         return pod
 
     def get_or_create_pod(self, pod_request_obj: V1Pod, context: Any) -> V1Pod:
-        """The pod; if the connections are Airflow's, it has them."""
+        """The pod, which may be that of an earlier try; it has Airflow's connections if need be."""
+        if self.reattach_on_restart:
+            self._await_end_of_deleted_pod(pod_request_obj.metadata.namespace, context)
         if not connections_secret.is_expected(pod_request_obj):
             return super().get_or_create_pod(pod_request_obj, context)
         # Read first: without them, no pod is started.
@@ -197,8 +211,39 @@ class EtlSalesTargetOperator(KubernetesPodOperator):
             raise
         return pod
 
+    def _await_end_of_deleted_pod(self, namespace: str, context: Any) -> None:
+        """A pod that is being deleted, as after its task was cleared, must not be taken over."""
+        pod = self.find_pod(namespace, context=context)
+        if pod is None or not pod.metadata.deletion_timestamp:
+            return
+        self.log.info("Pod %s is being deleted: waiting for its end", pod.metadata.name)
+        # Airflow then finds it no more; the job's lock would hold up a pod beside it.
+        self.patch_already_checked(pod, reraise=False)
+        latest = pod.metadata.deletion_timestamp + _DELETION_MARGIN
+        while datetime.now(UTC) < latest and self._exists(pod):
+            time.sleep(_DELETION_CHECK_SECONDS)
+
+    def _exists(self, pod: V1Pod) -> bool:
+        try:
+            found = self.hook.get_pod(pod.metadata.name, pod.metadata.namespace)
+        except ApiException as error:
+            if error.status != NOT_FOUND:
+                raise
+            return False
+        return bool(found.metadata.uid == pod.metadata.uid)
+
+    def on_kill(self) -> None:
+        """Deletes the pod, unless only the worker ends: then the next try takes it over."""
+        if self.reattach_on_restart and self._ti and stopping.is_pod_wanted(self._ti):
+            self._is_pod_left = True
+            self.log.info("The pod is left running: the next try takes it over")
+            return
+        super().on_kill()
+
     def cleanup(self, pod: V1Pod, remote_pod: V1Pod, *args: Any, **kwargs: Any) -> None:
         """Deletes the pod; raises AirflowFailException if a retry would fail too."""
+        if self._is_pod_left and stopping.is_worker_ending():
+            return
         try:
             super().cleanup(pod, remote_pod, *args, **kwargs)
         except AirflowException as error:
@@ -208,6 +253,9 @@ class EtlSalesTargetOperator(KubernetesPodOperator):
             raise AirflowFailException(f"{error}\nNot retried: {reason}.") from error
         finally:
             self._delete_connections(remote_pod or pod)
+        if self._killed:
+            # Airflow 3 lets the task go on, and would take its end for a success.
+            raise AirflowException("The task was stopped, and its pod with it.")
 
     def _delete_connections(self, pod: V1Pod | None) -> None:
         if pod is None or not connections_secret.is_expected(pod):
