@@ -13,7 +13,7 @@ from airflow.providers.common.compat.sdk import AirflowTaskTimeout
 try:
     from airflow.sdk.exceptions import AirflowTaskTerminated
 except ImportError:  # Airflow 2
-    from airflow.exceptions import AirflowTaskTerminated  # type: ignore[attr-defined,no-redef]
+    from airflow.exceptions import AirflowTaskTerminated  # type: ignore[no-redef]
 
 # Of a task that runs, or that a further try will run: Airflow may have given up on this worker.
 _WANTED = {"running", "up_for_retry", "scheduled", "queued", "deferred"}

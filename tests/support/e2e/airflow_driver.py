@@ -64,7 +64,7 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
 
 def _report(run_id: str) -> Any:
     """That of the first table."""
-    place = {"key": "return_value", "run_id": run_id}
+    place: dict[str, Any] = {"key": "return_value", "run_id": run_id}
     if ON_AIRFLOW_2:
         return XCom.get_one(task_id="load", dag_id="etl_sales_target", map_index=0, **place)
     found = XComModel.get_many(task_ids="load", dag_ids="etl_sales_target", map_indexes=0, **place)
