@@ -18,8 +18,8 @@ fix the cause, then clear the task of that table.
 
 **Where the pod is.** The Airflow Variable `etl_sales_target` is JSON, and every key is optional:
 `namespace` and `pod_template` of the Helm release, `kubernetes_conn_id`, `xcom` (if true, the run's
-report goes to XCom, and a changed table wakes DAGs that wait for its asset), and `connections` (if
-true, the connections are Airflow's).
+report goes to XCom, and a changed table wakes DAGs that wait for its asset), `connections` (if
+true, the connections are Airflow's), and `log_format` (`text` or `json`).
 
 **What is fixed when the DAG is parsed.** The environment variable `ETL_SALES_TARGET_DAG` of
 Airflow's components is JSON, and every key is optional; `docs/airflow.md` describes both.
@@ -152,6 +152,7 @@ with DAG(
         **where,
         xcom=installed("xcom", default=False),
         connections=installed("connections", default=""),
+        log_format=installed("log_format", default="text"),
         map_index_template="{{ task.table }}",
         pool=chosen["pool"],
         deferrable=chosen["deferrable"],

@@ -87,6 +87,7 @@ class EtlSalesTargetOperator(KubernetesPodOperator):
     - `connections`: "True" to take the connections from Airflow, "False" to take them from the
       release's Secret; if empty, the release decides.
     - `oracle_conn_id`, `postgres_conn_id`: those connections.
+    - `log_format`: "text" for the readers of Airflow's log, "json" for a collector of pods' logs.
     - `asset_uri`: the asset of a table, with `{table}` for its target or `{schema}` and `{name}`
       for the target's parts. Each AssetAlias in `outlets` (DatasetAlias in Airflow 2) gets an event
       for it if the run changed rows, with the report's most important fields. This needs `xcom`.
@@ -98,7 +99,8 @@ class EtlSalesTargetOperator(KubernetesPodOperator):
 
     template_fields = (
         *KubernetesPodOperator.template_fields,
-        "pod_template", "table", "xcom", "connections", "oracle_conn_id", "postgres_conn_id",
+        "pod_template", "table", "xcom", "connections", "log_format", "oracle_conn_id",
+        "postgres_conn_id",
     )  # fmt: skip
 
     def __init__(
@@ -108,6 +110,7 @@ class EtlSalesTargetOperator(KubernetesPodOperator):
         table: str | None = None,
         xcom: str = "False",
         connections: str = "",
+        log_format: str = "text",
         oracle_conn_id: str = "oracle_conn_id",
         postgres_conn_id: str = "postgres_conn_id",
         asset_uri: str = ASSET_URI,
@@ -121,6 +124,8 @@ class EtlSalesTargetOperator(KubernetesPodOperator):
         log_pod_spec_on_failure: bool = False,
         # Airflow's own default would override the PodTemplate's.
         termination_message_policy: str | None = None,
+        # Only one container's log is shown.
+        container_name_log_prefix_enabled: bool = False,
         # Airflow's setting [operators] default_deferrable, if None.
         deferrable: bool | None = None,
         **kwargs: Any,
@@ -133,6 +138,7 @@ class EtlSalesTargetOperator(KubernetesPodOperator):
             startup_timeout_seconds=startup_timeout_seconds,
             log_events_on_failure=log_events_on_failure,
             log_pod_spec_on_failure=log_pod_spec_on_failure,
+            container_name_log_prefix_enabled=container_name_log_prefix_enabled,
             termination_message_policy=termination_message_policy,  # type: ignore[arg-type]
             **kwargs,
         )
@@ -140,6 +146,7 @@ class EtlSalesTargetOperator(KubernetesPodOperator):
         self.table = table
         self.xcom = xcom
         self.connections = connections
+        self.log_format = log_format
         self.oracle_conn_id = oracle_conn_id
         self.postgres_conn_id = postgres_conn_id
         self.asset_uri = asset_uri
@@ -177,7 +184,8 @@ class EtlSalesTargetOperator(KubernetesPodOperator):
         found = release.read(self.client, self.pod_template, str(self.namespace))
         self.full_pod_spec = found.pod
         job = found.pod.spec.containers[0]
-        self.env_vars = _merged(_identity(context) if context else {}, self.env_vars)
+        defaults = {"ETL_LOG_FORMAT": self.log_format, **(_identity(context) if context else {})}
+        self.env_vars = _merged(defaults, self.env_vars)
         # What is set here replaces what the release sets.
         own = {each.name for each in self.env_vars}
         job.env = [each for each in job.env or [] if each.name not in own]

@@ -187,10 +187,12 @@ class TestPod:
         pod = build(values={"nodeSelector": {"disk": "ssd"}, "hostNetwork": True})
         [template] = (found["template"] for path, found in api.items() if path != "posted")
         sent = _as_sent(ApiClient().sanitize_for_serialization(pod))
-        triggered_by, *of_the_chart = sorted(
-            sent["spec"]["containers"][0].pop("env"), key=lambda each: each["name"], reverse=True
-        )
-        assert triggered_by["name"] == "ETL_TRIGGERED_BY"
+        environment = sent["spec"]["containers"][0].pop("env")
+        own = [
+            each for each in environment if each["name"] in {"ETL_TRIGGERED_BY", "ETL_LOG_FORMAT"}
+        ]
+        assert len(own) == 2
+        of_the_chart = [each for each in environment if each not in own]
         assert of_the_chart == template["spec"]["containers"][0].pop("env")
         assert sent["spec"].pop("activeDeadlineSeconds") == 4 * 3600
         assert sent["spec"]["containers"][0].pop("args") == ["run", "--table", TABLE]
@@ -205,6 +207,17 @@ class TestPod:
         environment = {each.name: each for each in build().spec.containers[0].env}
         variable = environment["ETL_TRIGGERED_BY"]
         assert variable.value == f"etl_sales_target {RUN_ID} try 2"
+
+    @pytest.mark.parametrize(
+        ("variable", "log_format"), [({}, "text"), ({"log_format": "json"}, "json")]
+    )
+    def test_the_log_is_for_people_unless_the_variable_says_json(
+        self, build: Build, variable: dict[str, Any], log_format: str
+    ) -> None:
+        environment = {
+            each.name: each.value for each in build(variable=variable).spec.containers[0].env
+        }
+        assert environment["ETL_LOG_FORMAT"] == log_format
 
     def test_the_variable_says_where(self, build: Build) -> None:
         where = {
