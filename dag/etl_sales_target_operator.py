@@ -184,7 +184,10 @@ class EtlSalesTargetOperator(KubernetesPodOperator):
         found = release.read(self.client, self.pod_template, str(self.namespace))
         self.full_pod_spec = found.pod
         job = found.pod.spec.containers[0]
-        defaults = {"ETL_LOG_FORMAT": self.log_format, **(_identity(context) if context else {})}
+        defaults = {
+            "ETL_LOG_FORMAT": self.log_format,
+            **(self._identity(context) if context else {}),
+        }
         self.env_vars = _merged(defaults, self.env_vars)
         # What is set here replaces what the release sets.
         own = {each.name for each in self.env_vars}
@@ -265,6 +268,23 @@ class EtlSalesTargetOperator(KubernetesPodOperator):
             # Airflow 3 lets the task go on, and would take its end for a success.
             raise AirflowException("The task was stopped, and its pod with it.")
 
+    def _identity(self, context: Mapping[str, Any]) -> dict[str, str]:
+        """What the job is told about the task that started it."""
+        ti = context["ti"]
+        identity = {"ETL_TRIGGERED_BY": f"{ti.dag_id} {context['run_id']} try {ti.try_number}"}
+        try:
+            # An Airflow without lineage does not have it.
+            from airflow.providers.openlineage.plugins.macros import (  # noqa: PLC0415
+                lineage_parent_id,
+            )
+
+            return identity | {"OPENLINEAGE_PARENT_ID": lineage_parent_id(ti)}
+        except ImportError:
+            return identity
+        except Exception as error:  # noqa: BLE001 - lineage is no reason not to load
+            self.log.warning("OpenLineage has no name for this task: %s", error)
+            return identity
+
     def _delete_connections(self, pod: V1Pod | None) -> None:
         if pod is None or not connections_secret.is_expected(pod):
             return
@@ -289,12 +309,6 @@ class EtlSalesTargetOperator(KubernetesPodOperator):
         """The asset of a table. Raises ValueError if Airflow takes no such URI."""
         schema, _, name = (quote(part, safe="") for part in target.partition("."))
         return Asset(self.asset_uri.format(table=f"{schema}.{name}", schema=schema, name=name))
-
-
-def _identity(context: Mapping[str, Any]) -> dict[str, str]:
-    """What the job is told about the task that started it."""
-    ti = context["ti"]
-    return {"ETL_TRIGGERED_BY": f"{ti.dag_id} {context['run_id']} try {ti.try_number}"}
 
 
 def _merged(defaults: Mapping[str, str], given: Any) -> list[V1EnvVar]:

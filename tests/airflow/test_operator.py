@@ -7,7 +7,9 @@ import json
 import logging
 import re
 import threading
+import uuid
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import MappingProxyType, SimpleNamespace
@@ -46,6 +48,7 @@ except ImportError:  # Airflow 2
 
 from support.chart import NAMESPACE, RELEASE, needs_helm, render
 
+LOGICAL_DATE = datetime(2026, 1, 2, tzinfo=UTC)
 RUN_ID = "scheduled__2026-01-02T00:00:00+00:00"
 PARAMS = {
     "tables": None,
@@ -56,6 +59,9 @@ PARAMS = {
     "check": False,
 }
 TABLE = "mb.sales_target"
+
+# What the operator tells the job, beside the chart's settings.
+OWN = {"ETL_TRIGGERED_BY", "ETL_LOG_FORMAT", "OPENLINEAGE_PARENT_ID"}
 
 Build = Callable[..., V1Pod]
 
@@ -156,7 +162,14 @@ def context_of(
     """What Airflow tells a task of a run with these params, where this Variable is set."""
     return {
         "dag": dag,
-        "ti": SimpleNamespace(dag_id=dag.dag_id, task_id="load", map_index=0, try_number=2),
+        "ti": SimpleNamespace(
+            dag_id=dag.dag_id,
+            task_id="load",
+            map_index=0,
+            try_number=2,
+            logical_date=LOGICAL_DATE,
+            dag_run=SimpleNamespace(logical_date=LOGICAL_DATE),
+        ),
         "run_id": RUN_ID,
         "params": {**PARAMS, **(params or {})},
         "var": {"json": {"etl_sales_target": variable} if variable else {}},
@@ -188,10 +201,8 @@ class TestPod:
         [template] = (found["template"] for path, found in api.items() if path != "posted")
         sent = _as_sent(ApiClient().sanitize_for_serialization(pod))
         environment = sent["spec"]["containers"][0].pop("env")
-        own = [
-            each for each in environment if each["name"] in {"ETL_TRIGGERED_BY", "ETL_LOG_FORMAT"}
-        ]
-        assert len(own) == 2
+        own = [each for each in environment if each["name"] in OWN]
+        assert {each["name"] for each in own} == OWN
         of_the_chart = [each for each in environment if each not in own]
         assert of_the_chart == template["spec"]["containers"][0].pop("env")
         assert sent["spec"].pop("activeDeadlineSeconds") == 4 * 3600
@@ -218,6 +229,12 @@ class TestPod:
             each.name: each.value for each in build(variable=variable).spec.containers[0].env
         }
         assert environment["ETL_LOG_FORMAT"] == log_format
+
+    def test_openlineage_learns_which_task_it_is(self, build: Build) -> None:
+        environment = {each.name: each.value for each in build().spec.containers[0].env}
+        namespace, job, run = environment["OPENLINEAGE_PARENT_ID"].split("/")
+        assert (namespace, job) == ("default", "etl_sales_target.load")
+        assert uuid.UUID(run)
 
     def test_the_variable_says_where(self, build: Build) -> None:
         where = {
