@@ -169,6 +169,7 @@ def context_of(
             try_number=2,
             logical_date=LOGICAL_DATE,
             dag_run=SimpleNamespace(logical_date=LOGICAL_DATE),
+            get_template_context=dict,
         ),
         "run_id": RUN_ID,
         "params": {**PARAMS, **(params or {})},
@@ -234,7 +235,7 @@ class TestPod:
         environment = {each.name: each.value for each in build().spec.containers[0].env}
         namespace, job, run = environment["OPENLINEAGE_PARENT_ID"].split("/")
         assert (namespace, job) == ("default", "etl_sales_target.load")
-        assert uuid.UUID(run)
+        assert str(uuid.UUID(run)) == run
 
     def test_the_variable_says_where(self, build: Build) -> None:
         where = {
