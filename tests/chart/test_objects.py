@@ -1,6 +1,7 @@
 """What stands around the pod: secrets, settings, rights, network, schedule, notes."""
 
 import base64
+import json
 from pathlib import Path
 from typing import Any
 
@@ -113,12 +114,23 @@ class TestRights:
         rules = render({"airflow": {"xcom": True}}).one("Role")["rules"]
         assert {"apiGroups": [""], "resources": ["pods/exec"], "verbs": ["create", "get"]} in rules
 
-    def test_go_to_airflows_service_account(self) -> None:
-        values = {"airflow": {"serviceAccount": "worker", "namespace": "orchestration"}}
+    def test_airflows_connections_need_to_write_secrets_and_not_to_read_them(self) -> None:
+        rules = render({"airflow": {"connections": True}}).one("Role")["rules"]
+        [secrets] = [rule for rule in rules if "secrets" in rule["resources"]]
+        assert secrets == {
+            "apiGroups": [""],
+            "resources": ["secrets"],
+            "verbs": ["create", "delete"],
+        }
+
+    def test_go_to_airflows_service_accounts(self) -> None:
+        accounts = ["worker", "triggerer"]
+        values = {"airflow": {"serviceAccounts": accounts, "namespace": "orchestration"}}
         manifests = render(values)
         binding = manifests.one("RoleBinding")
         assert binding["subjects"] == [
-            {"kind": "ServiceAccount", "name": "worker", "namespace": "orchestration"}
+            {"kind": "ServiceAccount", "name": name, "namespace": "orchestration"}
+            for name in accounts
         ]
         assert binding["roleRef"]["name"] == manifests.one("Role")["metadata"]["name"]
 
@@ -262,3 +274,35 @@ def test_notes_say_what_comes_next(tmp_path: Path, values: dict[str, Any], said:
     notes = render_notes(tmp_path, values)
     for line in said:
         assert line in notes
+
+
+class TestPodTemplate:
+    @pytest.mark.parametrize(
+        ("values", "targets"),
+        [
+            ({}, ["mb.sales_target"]),
+            ({"settings": {"ETL_TARGET_TABLE": "MB.Targets"}}, ["mb.targets"]),
+            (
+                {
+                    "tables": [
+                        {"source": "APPS.A", "target": "mb.a"},
+                        {"source": "APPS.B", "target": "MB.B$1"},
+                    ]
+                },
+                ["mb.a", "mb.b$1"],
+            ),
+        ],
+    )
+    def test_lists_the_targets_as_the_job_writes_them(
+        self, values: dict[str, Any], targets: list[str]
+    ) -> None:
+        annotations = render(values).one("PodTemplate")["metadata"]["annotations"]
+        assert annotations == {
+            "etl-sales-target/tables": json.dumps(targets, separators=(",", ":"))
+        }
+
+    def test_says_where_the_connections_are(self) -> None:
+        manifests = render({"airflow": {"connections": True}, "connections": {}})
+        annotations = manifests.one("PodTemplate")["metadata"]["annotations"]
+        assert annotations["etl-sales-target/connections"] == "airflow"
+        assert manifests.all("Secret") == []
