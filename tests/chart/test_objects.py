@@ -329,3 +329,10 @@ def test_notes_say_what_comes_next(tmp_path: Path, values: dict[str, Any], said:
     notes = render_notes(tmp_path, values)
     for line in said:
         assert line in notes
+
+
+def test_notes_ask_for_the_runbook_where_it_is_linked(tmp_path: Path) -> None:
+    shown = {"dashboard": {"enabled": True}}
+    own = {**shown, "runbookUrl": "https://git.example/runbook.md"}
+    for number, (values, asked) in enumerate([({}, False), (shown, True), (own, False)]):
+        assert ("Set runbookUrl" in render_notes(tmp_path / str(number), values)) == asked

@@ -84,8 +84,10 @@ def test_every_query_of_the_dashboard_returns_data(
     assert all(0 < age < 60 for _, age in ages)
     of_one_table = [labels for samples in found.values() for labels, _ in samples]
     assert {labels.get("target_table") for labels in of_one_table} == {None, "mb.sales_target"}
-    [(_, failures)] = found["Failed or killed in 7 days: "]
+    [(_, failures)] = found["Failed in 7 days: "]
     assert failures > 0
+    [(_, missing)] = found["Source minus target: "]
+    assert missing == 0
     phases = {labels["phase"] for labels, _ in found["Duration by phase: {{phase}}"]}
     assert {"copy", "reconcile", "commit"} <= phases
 
