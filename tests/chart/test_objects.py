@@ -331,8 +331,14 @@ def test_notes_say_what_comes_next(tmp_path: Path, values: dict[str, Any], said:
         assert line in notes
 
 
-def test_notes_ask_for_the_runbook_where_it_is_linked(tmp_path: Path) -> None:
-    shown = {"dashboard": {"enabled": True}}
-    own = {**shown, "runbookUrl": "https://git.example/runbook.md"}
-    for number, (values, asked) in enumerate([({}, False), (shown, True), (own, False)]):
-        assert ("Set runbookUrl" in render_notes(tmp_path / str(number), values)) == asked
+SHOWN = {"dashboard": {"enabled": True}}
+
+
+@pytest.mark.parametrize(
+    ("values", "asked"),
+    [({}, False), (SHOWN, True), ({**SHOWN, "runbookUrl": "https://git.example/a.md"}, False)],
+)
+def test_notes_ask_for_the_runbook_where_it_is_linked(
+    tmp_path: Path, values: dict[str, Any], asked: bool
+) -> None:
+    assert ("Set runbookUrl" in render_notes(tmp_path, values)) == asked

@@ -1,15 +1,3 @@
-{{/* The targets of this release, as the label `target_table` has them: a JSON list. */}}
-{{- define "etl-sales-target.targets" -}}
-{{- $targets := list (default "mb.sales_target" .Values.settings.ETL_TARGET_TABLE | lower) }}
-{{- with .Values.tables }}
-{{- $targets = list }}
-{{- range . }}
-{{- $targets = append $targets (lower .target) }}
-{{- end }}
-{{- end }}
-{{- toJson $targets }}
-{{- end }}
-
 {{/* The matcher of this release's namespace. */}}
 {{- define "etl-sales-target.ofNamespace" -}}
 namespace={{ default .Release.Namespace .Values.settings.ETL_KUBERNETES_NAMESPACE | toJson }}

@@ -65,6 +65,15 @@ annotations:
 /etc/etl-sales-target/tables
 {{- end }}
 
+{{/* The targets of the release's tables as the job writes them, a JSON list. */}}
+{{- define "etl-sales-target.targets" -}}
+{{- $targets := list }}
+{{- range .Values.tables }}
+{{- $targets = append $targets (lower .target) }}
+{{- end }}
+{{- default (list (lower (default "mb.sales_target" .Values.settings.ETL_TARGET_TABLE))) $targets | toJson }}
+{{- end }}
+
 {{/* The port in an http or https URL, or the scheme's own. */}}
 {{- define "etl-sales-target.portOfUrl" -}}
 {{- $url := urlParse . }}
