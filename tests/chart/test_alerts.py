@@ -41,6 +41,7 @@ DRIFTED = 'etl_sales_target_last_success_periods{status="drifted"}'
 PEAK = "etl_sales_target_last_run_peak_memory_bytes"
 LIMIT = "etl_sales_target_last_run_memory_limit_bytes"
 FULL_INFO = 'etl_sales_target_last_run_info{mode="full", version="1.0.0"}'
+STARTED = "etl_sales_target_last_start_timestamp_seconds"
 PUSHED = "push_time_seconds"
 REFUSED = "push_failure_time_seconds"
 
@@ -82,6 +83,7 @@ def until(day: int) -> str:
 # A daily run that ends well, quickly, and is pushed.
 HEALTHY = {
     SUCCEEDED: daily(),
+    STARTED: daily(),
     COMPLETED: daily(),
     PUSHED: daily(),
     REFUSED: steady(0),
@@ -143,6 +145,22 @@ CASES = {
     "never loaded, until today": (
         {SUCCEEDED: f"_x{27 * SAMPLES_AN_HOUR} {steady(27 * 3600)}"},
         28,
+        [],
+    ),
+    "running for two hours": ({STARTED: steady(2), COMPLETED: steady(1)}, 2, []),
+    "running for four hours": (
+        {STARTED: steady(2), COMPLETED: steady(1)},
+        4,
+        ["EtlSalesTargetRunningTooLong"],
+    ),
+    "its first run is running for four hours": (
+        {STARTED: steady(2), COMPLETED: None, SUCCEEDED: None},
+        4,
+        ["EtlSalesTargetRunningTooLong"],
+    ),
+    "ran for four hours and ended": (
+        {STARTED: steady(2), COMPLETED: f"{steady(1, 4)} {steady(4 * 3600)}"},
+        5,
         [],
     ),
     "memory at 94 percent": ({PEAK: steady(241)}, 1, ["EtlSalesTargetMemoryNearLimit"]),
@@ -367,6 +385,12 @@ SAID: dict[str, tuple[Mapping[str, str | None], float, str, str]] = {
         "mb.sales_target has not been loaded.",
         "No successful load has been seen since this alert was set up, or for a week.",
     ),
+    "EtlSalesTargetRunningTooLong": (
+        {STARTED: steady(3600)},
+        5,
+        "A run that loads mb.sales_target does not end.",
+        "It began 4h 0m 0s ago. It hangs, or was killed.",
+    ),
     "EtlSalesTargetMemoryNearLimit": (
         {PEAK: steady(241)},
         1,
@@ -510,6 +534,7 @@ def test_labels_and_thresholds_are_values() -> None:
                 "labels": {"release": "kube-prometheus-stack"},
                 "alertLabels": {"team": "sales"},
                 "noSuccessHours": 50,
+                "runningHours": 2,
                 "slowFactor": 5,
                 "slowMinimumSeconds": 60,
                 "memoryPercent": 75,
@@ -519,7 +544,7 @@ def test_labels_and_thresholds_are_values() -> None:
     ).one("PrometheusRule")
     assert rule["metadata"]["labels"]["release"] == "kube-prometheus-stack"
     text = yaml.safe_dump(rule, width=1000)
-    for said in ("> 180000", "[180000s]", "> 5 * quantile", "} > 60", ") > 75"):
+    for said in ("> 180000", "[180000s]", "> 2 * 3600", "> 5 * quantile", "} > 60", ") > 75"):
         assert said in text
     assert all(each["labels"]["team"] == "sales" for each in alerts_of(rule["spec"]).values())
     assert "https://git.example/runbook.md#etlsalestargetslow" in text
