@@ -2,13 +2,15 @@
 
 import base64
 import json
+from ipaddress import ip_address, ip_network
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import yaml
 
 from support.chart import (
+    CHART,
     CONNECTIONS,
     NAMESPACE,
     RELEASE,
@@ -65,10 +67,26 @@ class TestSecret:
             render({"connections": connections})
         assert "Tiger" not in str(refused.value)
 
-    def test_labels(self) -> None:
-        labels = {"team": "sales"}
-        secret = render({"connections": {**CONNECTIONS, "labels": labels}}).one("Secret")
-        assert secret["metadata"]["labels"].items() >= labels.items()
+    def test_labels_and_annotations(self) -> None:
+        given = {"labels": {"team": "sales"}, "annotations": {"example.com/rotated": "daily"}}
+        backend = {"enabled": True}
+        found = render({"connections": {**CONNECTIONS, **given, "airflowBackend": backend}})
+        assert len(found.all("Secret")) == 3
+        for secret in found.all("Secret"):
+            assert secret["metadata"]["labels"].items() >= given["labels"].items()
+            assert secret["metadata"]["annotations"] == given["annotations"]
+
+    def test_the_example_of_an_external_secret_makes_the_one_that_the_pod_mounts(self) -> None:
+        example = yaml.safe_load((CHART / "examples" / "external-secret.yaml").read_text())
+        name = example["spec"]["target"]["name"]
+        [volume] = [
+            each
+            for each in render({"connections": {"existingSecret": name}}).pod["spec"]["volumes"]
+            if each["name"] == "connections"
+        ]
+        made = {each["secretKey"] for each in example["spec"]["data"]}
+        assert volume["secret"]["secretName"] == name
+        assert made == {item["key"] for item in volume["secret"]["items"]}
 
     def test_copies_for_airflows_own_backend(self) -> None:
         backend = {"enabled": True, "label": "airflow.apache.org/connection-id"}
@@ -154,12 +172,17 @@ class TestRights:
 
 
 class TestNetworkPolicy:
+    ALWAYS: ClassVar = [
+        ("UDP", 53), ("TCP", 53), ("UDP", 5353), ("TCP", 5353),
+        ("TCP", 1521), ("TCP", 2484), ("TCP", 5432),
+    ]  # fmt: skip
+
     def ports(self, **values: dict[str, Any]) -> list[tuple[str, int]]:
         rules = render(values).one("NetworkPolicy")["spec"]["egress"]
         return [(port["protocol"], port["port"]) for rule in rules for port in rule["ports"]]
 
     def test_dns_and_both_databases(self) -> None:
-        assert self.ports() == [("UDP", 53), ("TCP", 53), ("TCP", 1521), ("TCP", 5432)]
+        assert self.ports() == self.ALWAYS
 
     def test_nothing_reaches_the_pod(self) -> None:
         spec = render().one("NetworkPolicy")["spec"]
@@ -183,21 +206,36 @@ class TestNetworkPolicy:
         ],
     )
     def test_the_pushgateways_port_is_its_urls(self, url: str, port: int) -> None:
-        assert self.ports(settings={"ETL_PUSHGATEWAY_URL": url})[4:] == [("TCP", port)]
+        assert self.ports(settings={"ETL_PUSHGATEWAY_URL": url}) == [*self.ALWAYS, ("TCP", port)]
 
     def test_the_pushgateways_port_behind_a_service(self) -> None:
         values: dict[str, dict[str, Any]] = {
             "settings": {"ETL_PUSHGATEWAY_URL": "http://pushgateway"},
             "networkPolicy": {"pushgateway": {"port": 9091}},
         }
-        assert self.ports(**values)[4:] == [("TCP", 9091)]
+        assert self.ports(**values) == [*self.ALWAYS, ("TCP", 9091)]
 
     def test_peers(self) -> None:
         peers = [{"ipBlock": {"cidr": "10.0.0.0/28"}}]
-        values = {"oracle": {"port": 2484, "to": peers}, "extraEgress": [{"to": peers}]}
+        values = {"oracle": {"ports": [2484], "to": peers}, "extraEgress": [{"to": peers}]}
         egress = render({"networkPolicy": values}).one("NetworkPolicy")["spec"]["egress"]
         assert egress[1] == {"ports": [{"port": 2484, "protocol": "TCP"}], "to": peers}
+        assert (
+            egress[2]["to"]
+            == yaml.safe_load((CHART / "values.yaml").read_text())["networkPolicy"]["to"]
+        )
         assert egress[-1] == {"to": peers}
+
+    def test_the_internet_is_out_of_reach(self) -> None:
+        gateway = {"ETL_PUSHGATEWAY_URL": "http://pushgateway:9091"}
+        egress = render({"settings": gateway}).one("NetworkPolicy")["spec"]["egress"]
+        for rule in egress:
+            blocks = [
+                ip_network(peer["ipBlock"]["cidr"]) for peer in rule["to"] if "ipBlock" in peer
+            ]
+            assert blocks
+            for public in ("8.8.8.8", "2001:4860:4860::8888", "100.128.0.1"):
+                assert not any(ip_address(public) in block for block in blocks)
 
     def test_may_be_off(self) -> None:
         assert render({"networkPolicy": {"enabled": False}}).all("NetworkPolicy") == []
@@ -223,6 +261,33 @@ class TestCronJob:
         values = {"enabled": True, "timeZone": "Asia/Jakarta"}
         assert render({"cronJob": values}).one("CronJob")["spec"]["timeZone"] == "Asia/Jakarta"
 
+    @pytest.mark.parametrize(
+        ("cronjob", "version", "said"),
+        [
+            ({"timeZone": "Asia/Jakarta"}, "1.24.9", r"cronJob\.timeZone: needs Kubernetes 1\.25"),
+            ({}, "1.20.15", r"cronJob\.enabled: needs Kubernetes 1\.21"),
+        ],
+    )
+    def test_what_a_cluster_would_ignore_is_refused(
+        self, cronjob: dict[str, Any], version: str, said: str
+    ) -> None:
+        values = {"cronJob": {"enabled": True, **cronjob}}
+        with pytest.raises(HelmError, match=said):
+            render(values, "--kube-version", version)
+
+    def test_a_drained_node_is_not_a_failed_try(self) -> None:
+        spec = render({"cronJob": {"enabled": True}}).one("CronJob")["spec"]["jobTemplate"]["spec"]
+        first, second = spec["podFailurePolicy"]["rules"]
+        assert first["action"] == "Ignore"
+        assert first["onPodConditions"] == [{"type": "DisruptionTarget", "status": "True"}]
+        assert second["action"] == "FailJob"
+
+    def test_every_try_has_the_whole_time(self) -> None:
+        values = {"cronJob": {"enabled": True}, "activeDeadlineSeconds": 7200}
+        spec = render(values).one("CronJob")["spec"]["jobTemplate"]["spec"]
+        assert "activeDeadlineSeconds" not in spec
+        assert spec["template"]["spec"]["activeDeadlineSeconds"] == 7200
+
 
 def test_the_test_pod_leaves_nothing_when_it_succeeded() -> None:
     annotations = render().one("Pod")["metadata"]["annotations"]
@@ -238,6 +303,8 @@ def test_the_test_pod_leaves_nothing_when_it_succeeded() -> None:
         ("prod", {"fullnameOverride": "sales"}, "sales"),
         ("prod", {"nameOverride": "sales"}, "prod-sales"),
         ("r" * 53, {"cronJob": {"enabled": True}}, "r" * 52),
+        (f"{'r' * 51}.s", {"cronJob": {"enabled": True}}, "r" * 51),
+        ("prod", {"fullnameOverride": "on"}, "on"),
     ],
 )
 def test_names(release: str, values: dict[str, Any], name: str) -> None:
@@ -306,3 +373,14 @@ class TestPodTemplate:
         annotations = manifests.one("PodTemplate")["metadata"]["annotations"]
         assert annotations["etl-sales-target/connections"] == "airflow"
         assert manifests.all("Secret") == []
+SHOWN = {"dashboard": {"enabled": True}}
+
+
+@pytest.mark.parametrize(
+    ("values", "asked"),
+    [({}, False), (SHOWN, True), ({**SHOWN, "runbookUrl": "https://git.example/a.md"}, False)],
+)
+def test_notes_ask_for_the_runbook_where_it_is_linked(
+    tmp_path: Path, values: dict[str, Any], asked: bool
+) -> None:
+    assert ("Set runbookUrl" in render_notes(tmp_path, values)) == asked
