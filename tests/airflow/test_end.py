@@ -13,7 +13,6 @@ from airflow.providers.common.compat.sdk import (
 )
 
 from etl_sales_target.core import errors
-
 from support.airflow_task import (
     ended,
 )
