@@ -11,22 +11,37 @@ AIRFLOWS := airflow airflow-2
 # The clients that `make conformance` lets judge the stand-in; one more comes from npm.
 CLIENTS := $(patsubst requirements/%.in,%,$(wildcard requirements/conformance-*.in))
 NODE_CLIENT := tests/conformance/drivers/node_oracledb
-ENVIRONMENTS := $(AIRFLOWS) $(CLIENTS) bench audit
+ENVIRONMENTS := $(AIRFLOWS) $(CLIENTS) bench audit checkov
+# Checkov's rules that the chart breaks on purpose: a job has no probes (8, 9); a limit on CPU would only slow it
+# down (11); an image by digest never changes, so it need not be pulled each time (15).
+NOT_FOLLOWED := CKV_K8S_8,CKV_K8S_9,CKV_K8S_11,CKV_K8S_15
 UV := $(VENV)/bin/uv
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 \
 	--generate-hashes --no-header --no-emit-index-url $(UPGRADE)
 IMPORT_AIRFLOW := $(wildcard dag/*.py tests/airflow/*.py) \
 	tests/benchmark/peers/with_airflow.py tests/support/e2e/airflow_driver.py
-SCRIPTS := .ci/run docker/provide-instantclient docker/with-build-secrets
+SCRIPTS := .ci/run helm/package-chart docker/install-packages docker/provide-instantclient docker/with-build-secrets
 WITH_TESTS := PYTHONPATH=tests $(VENV)/bin/python
 
 # The image: TARGET=instantclient has Oracle's client inside, TARGET=thin does without.
 DOCKER ?= docker
-IMAGE ?= etl-sales-target
+IMAGE ?= $(if $(REGISTRY),$(REGISTRY)/)etl-sales-target
 TARGET ?= instantclient
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 REVISION = $(shell git describe --always --dirty --abbrev=40 --exclude '*' 2>/dev/null || echo unknown)
 TAG := $(VERSION)$(if $(filter thin,$(TARGET)),-thin)
+# The time of everything that is built: the commit's, so that the same commit is built the same way.
+SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
+CREATED = $(shell date --utc --date=@$(SOURCE_DATE_EPOCH) +%Y-%m-%dT%H:%M:%SZ)
+BASE_IMAGE ?= debian:trixie-slim
+PLATFORMS ?= linux/amd64,linux/arm64
+# An SPDX expression for all that is in the image.
+LICENSES ?= NOASSERTION
+# Only what is known is said.
+LABELS = version=$(VERSION) revision=$(REVISION) created=$(CREATED) licenses=$(LICENSES) \
+	base.name=$(firstword $(subst @, ,$(BASE_IMAGE))) \
+	$(patsubst %,base.digest=%,$(word 2,$(subst @, ,$(BASE_IMAGE)))) \
+	$(patsubst %,source=%,$(PROJECT_URL))
 # The build uses the package index and trusts the certificates that this machine does.
 INDEX := $(firstword $(foreach name,UV_DEFAULT_INDEX UV_INDEX_URL PIP_INDEX_URL,$(if $($(name)),$(name))))
 CA_BUNDLE ?= $(firstword $(SSL_CERT_FILE) $(wildcard /etc/ssl/certs/ca-certificates.crt))
@@ -40,7 +55,7 @@ comma := ,
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo databases test lint format lock bench chart-table airflow-test conformance image compose-demo test-oracle e2e soak audit clean $(AIRFLOWS:%=test-%)
+.PHONY: help setup demo databases test lint format lock bench chart-table chart-audit airflow-test conformance image sbom scan chart release release-check release-image compose-demo test-oracle e2e soak audit clean $(AIRFLOWS:%=test-%)
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -72,6 +87,7 @@ format: setup ## Rewrite the code in the project's format
 
 lock: $(VENV)/uv-ready ## Lock the requirements anew (UPGRADE=--upgrade for newer versions)
 	$(COMPILE) requirements/uv.in --output-file requirements/uv.txt
+	$(COMPILE) requirements/build.in --output-file requirements/build.txt
 	$(COMPILE) pyproject.toml --all-extras --output-file requirements/job.txt
 	$(COMPILE) pyproject.toml --all-extras requirements/dev.in --output-file requirements/dev.txt
 	for name in $(ENVIRONMENTS); do \
@@ -84,6 +100,13 @@ lock: $(VENV)/uv-ready ## Lock the requirements anew (UPGRADE=--upgrade for newe
 
 chart-table: setup ## Write the table of values in the chart's README from values.yaml
 	$(VENV)/bin/python helm/values_table.py
+
+chart-audit: setup .venv-checkov/ready ## Check the chart's objects by Checkov's rules for Kubernetes
+	mkdir -p dist
+	$(VENV)/bin/helm template etl-sales-target helm/etl-sales-target --namespace etl >dist/objects.yaml \
+		--set connections.existingSecret=any,cronJob.enabled=true,image.digest=sha256:$$(echo | sha256sum | cut -c1-64)
+	.venv-checkov/bin/checkov --file dist/objects.yaml --framework kubernetes --skip-download \
+		--skip-check $(NOT_FOLLOWED) --compact --quiet
 
 bench: setup .venv-bench/ready .venv-airflow/ready ## Measure the job beside others (BENCH_ROWS="100000 1000000" BENCH_OPTIONS=)
 	@$(WITH_TESTS) -m benchmark --rows $(BENCH_ROWS) $(BENCH_OPTIONS)
@@ -101,15 +124,47 @@ conformance: setup ## Let other clients than the job's driver judge the stand-in
 	done
 	$(VENV)/bin/pytest tests/conformance tests/integration/standin/test_wire.py
 
+BUILD_ARGUMENTS = --file docker/Dockerfile --target $(TARGET) \
+	$(foreach name,BASE_IMAGE SOURCE_DATE_EPOCH INSTANTCLIENT_VERSION INSTANTCLIENT_SHA256,\
+		$(if $($(name)),--build-arg $(name)="$($(name))")) \
+	$(foreach label,$(LABELS),--label org.opencontainers.image.$(label)) \
+	$(if $(INDEX),--secret id=index_url$(comma)env=$(INDEX)) \
+	$(if $(CA_BUNDLE),--secret id=ca_bundle$(comma)src=$(CA_BUNDLE))
+
 image: ## Build the image (TARGET=thin: without Oracle's client)
-	DOCKER_BUILDKIT=1 $(DOCKER) build $(DOCKER_BUILD_OPTIONS) --file docker/Dockerfile \
-		--target $(TARGET) --tag $(IMAGE):$(TAG) \
-		--build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION) \
-		$(foreach name,BASE_IMAGE INSTANTCLIENT_VERSION INSTANTCLIENT_SHA256,\
-			$(if $($(name)),--build-arg $(name)=$($(name)))) \
-		$(if $(INDEX),--secret id=index_url$(comma)env=$(INDEX)) \
-		$(if $(CA_BUNDLE),--secret id=ca_bundle$(comma)src=$(CA_BUNDLE)) \
-		.
+	DOCKER_BUILDKIT=1 $(DOCKER) build $(DOCKER_BUILD_OPTIONS) --tag $(IMAGE):$(TAG) $(BUILD_ARGUMENTS) .
+
+sbom: setup ## Write the bill of materials of the image that `make image` built (TARGET=thin), in CycloneDX
+	mkdir -p dist
+	DOCKER=$(DOCKER) $(VENV)/bin/python docker/sbom.py $(IMAGE):$(TAG) >dist/$(notdir $(IMAGE))-$(TAG).cdx.json
+
+scan: ## List Debian's known vulnerabilities in that image (needs debsecan; asks Debian's security tracker)
+	$(DOCKER) run --rm --network none --entrypoint cat $(IMAGE):$(TAG) /var/lib/dpkg/status >dist/status
+	debsecan --suite trixie --status dist/status --format detail
+
+chart: setup ## Package the chart (REGISTRY, PROJECT_URL)
+	mkdir -p dist
+	HELM=$(VENV)/bin/helm helm/package-chart dist
+
+# The images as archives, each for both architectures; the bills of materials are of this machine's.
+release: release-check ## Make everything that is published, in dist/: docs/release.md
+	rm -rf dist
+	$(MAKE) chart
+	for target in instantclient thin; do \
+		$(MAKE) release-image image sbom TARGET=$$target || exit 1; \
+	done
+	cd dist && sha256sum -- * >SHA256SUMS
+
+release-check: setup
+	@git diff --quiet HEAD || { echo "There are changes that are not committed." >&2; exit 1; }
+	@grep -q '^## \[\?$(VERSION)\b' CHANGELOG.md || { echo "CHANGELOG.md has no section $(VERSION)." >&2; exit 1; }
+	$(if $(filter none,$(INSTANTCLIENT_SHA256)),$(error A release verifies the client: set INSTANTCLIENT_SHA256 to the checksums of both architectures))
+	$(if $(findstring @sha256:,$(BASE_IMAGE)),,$(error A release has a base by digest: set BASE_IMAGE=debian:trixie-slim@sha256:...))
+
+release-image:
+	mkdir -p dist
+	$(DOCKER) buildx build $(DOCKER_BUILD_OPTIONS) --platform $(PLATFORMS) --provenance=true \
+		--output type=oci,dest=dist/$(notdir $(IMAGE))-$(TAG).oci.tar,rewrite-timestamp=true $(BUILD_ARGUMENTS) .
 
 compose-demo: ## Run the job between a real Oracle and PostgreSQL (pulls images)
 	$(MAKE) image TARGET=thin

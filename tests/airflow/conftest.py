@@ -2,7 +2,10 @@
 
 import os
 import socket
+import sys
 import tempfile
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +13,9 @@ import pytest
 from support.project import PROJECT
 
 DAGS = PROJECT / "dag"
+
+# As Airflow itself, which has its DAGs folder on the path.
+sys.path.append(str(DAGS))
 
 _home = tempfile.TemporaryDirectory(prefix="airflow-")
 os.environ |= {
@@ -42,17 +48,28 @@ def bag() -> Any:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(socket.socket, "connect", refuse)
         patch.setattr(socket.socket, "connect_ex", refuse)
-        return _parse()
+        return _parse(DAGS)
 
 
-def _parse() -> Any:
+@pytest.fixture
+def parse(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+    """Parses the folder of the DAG, or another, anew under these settings of the installation."""
+
+    def parse_folder(settings: str = "", folder: Path = DAGS) -> Any:
+        monkeypatch.setenv("ETL_SALES_TARGET_DAG", settings)
+        return _parse(folder)
+
+    return parse_folder
+
+
+def _parse(folder: Path) -> Any:
     try:
         from airflow.dag_processing.dagbag import BundleDagBag  # noqa: PLC0415
     except ImportError:  # Airflow 2
         from airflow.models import DagBag  # noqa: PLC0415
 
-        return DagBag(DAGS)
-    return BundleDagBag(DAGS, bundle_path=DAGS, bundle_name="dags-folder")
+        return DagBag(folder)
+    return BundleDagBag(folder, bundle_path=folder, bundle_name="dags-folder")
 
 
 @pytest.fixture

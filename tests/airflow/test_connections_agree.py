@@ -12,6 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote, urlencode
 
+import etl_sales_target_connections as connections_secret
 import oracledb
 import pytest
 from airflow.providers.common.compat.sdk import BaseHook
@@ -201,6 +202,16 @@ def test_both_read_the_same_fields(
     drawn: dict[str, Any], extra: dict[str, Any], form: Any, space: str
 ) -> None:
     assert_agreement(space + form(drawn, extra) + space)
+
+
+@several(500)
+@given(ANY_FIELDS, ANY_EXTRA, FORMS)
+def test_the_job_reads_what_the_operator_hands_on(
+    drawn: dict[str, Any], extra: dict[str, Any], form: Any
+) -> None:
+    theirs = read_by_airflow(form(drawn, extra))
+    ours = read_by_job(connections_secret.read({"it": CONN_ID})["it"])
+    assert values(ours, ours.extra) == values(theirs, theirs.extra_dejson)
 
 
 STARTS = ["oracle://", "postgres://", "postgresql://", "oracle://tcps://", "ORACLE://", ""]

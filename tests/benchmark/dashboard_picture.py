@@ -8,6 +8,7 @@ from the answers to its own queries.
 
 import argparse
 import os
+import re
 import subprocess
 import sys
 import time
@@ -34,7 +35,9 @@ _COLUMN, _ROW, _GAP, _TOP = 42, 30, 8, 44
 _COLOURS = (
     "#3274d9", "#e0752d", "#56a64b", "#a352cc", "#e02f44", "#19a7a8", "#b88b00", "#7a7f87",
 )  # fmt: skip
-_GOOD, _BAD, _TEXT, _FAINT = "#37872d", "#c4162a", "#24292f", "#d0d7de"
+_TEXT, _FAINT = "#24292f", "#d0d7de"
+# Grafana's names, in shades that can be read on white.
+_NAMED = {"green": "#37872d", "orange": "#e0752d", "red": "#c4162a"}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -135,7 +138,7 @@ def _panel(
     box = (x + 66, y + 36, width - 90, height - 100)
     yield from _axes(box, _highest(series), unit, end - start)
     for number, (name, points) in enumerate(series):
-        colour = _COLOURS[number % len(_COLOURS)]
+        colour = _fixed_colour(panel, name) or _COLOURS[number % len(_COLOURS)]
         yield _steps(points, box, start, end, _highest(series), colour, filled=stacked)
         columns = 4 if place["w"] > 8 else 3
         column, line = number % columns, number // columns
@@ -156,11 +159,29 @@ def _numbers(
     for number, (name, value) in enumerate(now):
         middle = x + width * (number + 0.5) / len(now)
         text = name if names else _formatted(value, unit)
-        colour = _BAD if names and not name.endswith("succeeded") else _GOOD
+        colour = _fixed_colour(panel, name) or _threshold_colour(panel, value)
         size = 15 if names else 22
         yield _words(middle, y + 72, text, size=size, colour=colour, anchor="middle", weight="bold")
         if name and not names:
             yield _words(middle, y + 94, name, size=11, anchor="middle")
+
+
+def _fixed_colour(panel: Mapping[str, Any], name: str) -> str | None:
+    """The colour that an override of the panel gives this series."""
+    for override in panel["fieldConfig"]["overrides"]:
+        matcher, options = override["matcher"]["id"], override["matcher"]["options"]
+        pattern = options.strip("/") if matcher == "byRegexp" else re.escape(options) + "$"
+        if re.search(pattern, name):
+            [color] = [each for each in override["properties"] if each["id"] == "color"]
+            return _NAMED[color["value"]["fixedColor"]]
+    return None
+
+
+def _threshold_colour(panel: Mapping[str, Any], value: float) -> str:
+    """The colour of the last of the panel's steps that the value reaches."""
+    steps = panel["fieldConfig"]["defaults"]["thresholds"]["steps"]
+    reached = [step for step in steps if step["value"] is None or value >= step["value"]]
+    return _NAMED[reached[-1]["color"]]
 
 
 def _name(target: Mapping[str, str], labels: Mapping[str, str]) -> str:

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from etl_sales_target.reporting.metrics import outcomes
-from support.chart import needs_helm, render
+from support.chart import CHART, needs_helm, render
 from support.monitoring import PROMTOOL, needs_promtool
 from support.project import PROJECT
 
@@ -30,11 +30,18 @@ def of_table(series: str, table: str = TABLE, namespace: str = "etl") -> str:
     return f"{name}{{{', '.join(filter(None, [labels, group]))}}}"
 
 
+RUNBOOK = yaml.safe_load((CHART / "values.yaml").read_text())["runbookUrl"]
+
 COMPLETED = "etl_sales_target_last_completion_timestamp_seconds"
 SUCCEEDED = "etl_sales_target_last_success_timestamp_seconds"
 DURATION = "etl_sales_target_last_run_duration_seconds"
 INFO = 'etl_sales_target_last_run_info{mode="run", version="1.0.0"}'
+WARNINGS = "etl_sales_target_last_success_warnings"
+DRIFTED = 'etl_sales_target_last_success_periods{status="drifted"}'
+PEAK = "etl_sales_target_last_run_peak_memory_bytes"
+LIMIT = "etl_sales_target_last_run_memory_limit_bytes"
 FULL_INFO = 'etl_sales_target_last_run_info{mode="full", version="1.0.0"}'
+STARTED = "etl_sales_target_last_start_timestamp_seconds"
 PUSHED = "push_time_seconds"
 REFUSED = "push_failure_time_seconds"
 
@@ -50,44 +57,120 @@ def steady(value: float, hours: float = HOURS) -> str:
 
 def daily() -> str:
     """A timestamp that a run renews each day."""
-    return " ".join(steady(day * DAY * 3600, DAY) for day in range(HOURS // DAY))
+    return " ".join(steady(day * DAY * 3600 + 1, DAY) for day in range(HOURS // DAY))
 
 
-def outcome(is_it: str) -> dict[str, str]:
-    """The family as a run that ended so pushes it."""
+def outcome(*in_turn: str) -> dict[str, str]:
+    """The family as daily runs push it that ended so, one after the other; the last one lasts."""
+    *earlier, last = in_turn
     return {
-        f'etl_sales_target_last_run_outcome{{outcome="{each}"}}': steady(int(each == is_it))
+        f'etl_sales_target_last_run_outcome{{outcome="{each}"}}': " ".join(
+            [
+                *(steady(int(each == ended), DAY) for ended in earlier),
+                steady(int(each == last)),
+            ]
+        )
         for each in outcomes()
     }
+
+
+def until(day: int) -> str:
+    """A timestamp that a run renewed each day, up to this one."""
+    renewed = [steady(each * DAY * 3600 + 1, DAY) for each in range(day)]
+    return " ".join([*renewed, steady(day * DAY * 3600 + 1, HOURS)])
 
 
 # A daily run that ends well, quickly, and is pushed.
 HEALTHY = {
     SUCCEEDED: daily(),
+    STARTED: daily(),
     COMPLETED: daily(),
     PUSHED: daily(),
     REFUSED: steady(0),
     DURATION: steady(300),
     INFO: steady(1),
+    WARNINGS: steady(0),
+    DRIFTED: steady(0),
+    PEAK: steady(80),
+    LIMIT: steady(256),
     **outcome("succeeded"),
 }
+
+# The last success before the series begin.
+YESTERDAY = {SUCCEEDED: steady(-3600)}
 
 # What differs from HEALTHY (None: the series is not there) for one of the tables, at which hour,
 # and what then fires for that table. The other tables are healthy.
 CASES = {
     "all is well": ({}, 14 * DAY, []),
-    "well, just before the next run": ({}, 14 * DAY - 0.1, []),
+    "well, just before the next run": ({}, 14 * DAY - 0.25, []),
     "no success for 25 hours": ({SUCCEEDED: steady(0)}, 25, []),
     "no success for 27 hours": ({SUCCEEDED: steady(0)}, 27, ["EtlSalesTargetNoSuccess"]),
-    "failed ten minutes ago": (outcome("temporary"), 1 / 6, []),
+    "failed just now": (outcome("temporary"), 0, []),
     "failed an hour ago": (outcome("temporary"), 1, ["EtlSalesTargetLastRunFailed"]),
     "not allowed": (outcome("not_allowed"), 1, ["EtlSalesTargetLastRunFailed"]),
     "reconciliation failed": (
-        outcome("reconciliation_failed"),
+        {**outcome("reconciliation_failed"), **YESTERDAY},
         0,
         ["EtlSalesTargetReconciliationFailed"],
     ),
-    "guard refused": (outcome("guard_refused"), 0, ["EtlSalesTargetGuardRefused"]),
+    "reconciliation failed yesterday, today the network": (
+        {**outcome("succeeded", "reconciliation_failed", "temporary"), SUCCEEDED: until(0)},
+        2 * DAY,
+        ["EtlSalesTargetNoSuccess", "EtlSalesTargetReconciliationFailed"],
+    ),
+    "reconciliation failed at the first run, then the network": (
+        {**outcome("reconciliation_failed", "temporary"), SUCCEEDED: None},
+        DAY,
+        ["EtlSalesTargetReconciliationFailed"],
+    ),
+    "reconciliation failed yesterday, today all is well": (
+        {**outcome("succeeded", "reconciliation_failed", "succeeded"), SUCCEEDED: until(2)},
+        2 * DAY,
+        [],
+    ),
+    "guard refused": (
+        {**outcome("guard_refused"), **YESTERDAY},
+        0,
+        ["EtlSalesTargetGuardRefused"],
+    ),
+    "guard refused yesterday, today another run has the lock": (
+        {**outcome("succeeded", "guard_refused", "locked"), SUCCEEDED: until(0)},
+        2 * DAY,
+        ["EtlSalesTargetGuardRefused", "EtlSalesTargetNoSuccess"],
+    ),
+    "never loaded, on its first day": (dict.fromkeys(HEALTHY), 20, []),
+    "never loaded": (dict.fromkeys(HEALTHY), 27, ["EtlSalesTargetNeverSucceeded"]),
+    "never loaded, but tried": ({SUCCEEDED: None}, 27, ["EtlSalesTargetNeverSucceeded"]),
+    "never loaded, until today": (
+        {SUCCEEDED: f"_x{27 * SAMPLES_AN_HOUR} {steady(27 * 3600)}"},
+        28,
+        [],
+    ),
+    "running for two hours": ({STARTED: steady(2), COMPLETED: steady(1)}, 2, []),
+    "running for four hours": (
+        {STARTED: steady(2), COMPLETED: steady(1)},
+        4,
+        ["EtlSalesTargetRunningTooLong"],
+    ),
+    "its first run is running for four hours": (
+        {STARTED: steady(2), COMPLETED: None, SUCCEEDED: None},
+        4,
+        ["EtlSalesTargetRunningTooLong"],
+    ),
+    "ran for four hours and ended": (
+        {STARTED: steady(2), COMPLETED: f"{steady(1, 4)} {steady(4 * 3600)}"},
+        5,
+        [],
+    ),
+    "memory at 94 percent": ({PEAK: steady(241)}, 1, ["EtlSalesTargetMemoryNearLimit"]),
+    "memory at 89 percent": ({PEAK: steady(228)}, 1, []),
+    "memory without a limit": ({PEAK: steady(10_000), LIMIT: None}, 1, []),
+    "memory near its limit yesterday": ({PEAK: f"{steady(250, DAY)} {steady(80)}"}, 25, []),
+    "drifted": ({DRIFTED: steady(2)}, 1, ["EtlSalesTargetPeriodsDrifted"]),
+    "drifted yesterday": ({DRIFTED: f"{steady(2, DAY)} {steady(0)}"}, 25, []),
+    "source warnings": ({WARNINGS: steady(1)}, 1, ["EtlSalesTargetSourceWarnings"]),
+    "source warnings yesterday": ({WARNINGS: f"{steady(1, DAY)} {steady(0)}"}, 25, []),
     "slow": (
         {DURATION: f"{steady(300, 12 * DAY)} {steady(1000, 2 * DAY)}"},
         13 * DAY,
@@ -130,20 +213,38 @@ CASES = {
         ["EtlSalesTargetNoSuccess"],
     ),
     "gone from the gateway for an hour": (dict.fromkeys(HEALTHY, steady(0, 1)), 2, []),
-    "gone from the gateway for more than a week": (
+    "gone from the gateway for a week and a day": (
         dict.fromkeys(HEALTHY, steady(0, 1)),
         8 * DAY,
-        [],
+        ["EtlSalesTargetNoSuccess"],
+    ),
+    "gone from the gateway for ten days": (
+        dict.fromkeys(HEALTHY, steady(0, 1)),
+        10 * DAY,
+        ["EtlSalesTargetNeverSucceeded"],
     ),
 }
 
 
+TABLES = [{"source": "a.b", "target": table} for table in (TABLE, OTHER_TABLE)]
+
+
+def rules_of(*tables: dict[str, str], **values: Any) -> dict[str, Any]:
+    """The rules of a release that loads these tables."""
+    spec: dict[str, Any] = render(
+        {"prometheusRule": {"enabled": True}, "tables": tables, **values}
+    ).one("PrometheusRule")["spec"]
+    return spec
+
+
+def alerts_of(rules: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The alerts by name, without the recording rules."""
+    return {rule["alert"]: rule for rule in rules["groups"][0]["rules"] if "alert" in rule}
+
+
 @pytest.fixture(scope="module")
 def rules() -> dict[str, Any]:
-    spec: dict[str, Any] = render({"prometheusRule": {"enabled": True}}).one("PrometheusRule")[
-        "spec"
-    ]
-    return spec
+    return rules_of(*TABLES)
 
 
 def promtool(
@@ -181,7 +282,11 @@ def firing(
     hour: float,
     expected: list[str],
 ) -> subprocess.CompletedProcess[str]:
-    """The verdict on whether just these alerts fire at that hour; each is said with its labels."""
+    """The verdict on whether just these alerts fire at that hour; each is said with its labels.
+
+    The rules are evaluated each quarter of an hour, and then what fires is known for five minutes.
+    """
+    assert 4 * hour % 1 == 0
     return promtool(
         folder,
         rules,
@@ -217,9 +322,9 @@ def test_alerts_of_one_table_among_others(
 
 
 @needs_promtool
-@pytest.mark.parametrize(("hour", "alerts"), [(2, []), (28, ["EtlSalesTargetPushFailing"])])
+@pytest.mark.parametrize("hour", [2, 28])
 def test_a_gateway_that_is_gone_after_an_hour(
-    tmp_path: Path, rules: dict[str, Any], hour: int, alerts: list[str]
+    tmp_path: Path, rules: dict[str, Any], hour: int
 ) -> None:
     gone = dict.fromkeys(HEALTHY, steady(0, 1))
     done = firing(
@@ -227,8 +332,39 @@ def test_a_gateway_that_is_gone_after_an_hour(
         rules,
         [*series_of(gone), *series_of(gone, OTHER_TABLE)],
         hour,
-        [f'{{alertname="{alert}"}}' for alert in alerts],
+        [
+            '{alertname="EtlSalesTargetPushFailing", namespace="etl"}',
+            *(
+                f'{{alertname="EtlSalesTargetNoSuccess", namespace="etl", target_table="{table}"}}'
+                for table in (TABLE, OTHER_TABLE)
+            ),
+        ]
+        if hour > 26
+        else [],
     )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@needs_promtool
+@pytest.mark.parametrize(
+    ("table", "namespace"),
+    [(OTHER_TABLE, "etl"), (TABLE, "etl-test")],
+    ids=["in the same namespace", "in another namespace"],
+)
+def test_a_second_release_in_one_prometheus_does_not_double_them(
+    tmp_path: Path, table: str, namespace: str
+) -> None:
+    second = rules_of(
+        {"source": "a.b", "target": table}, settings={"ETL_KUBERNETES_NAMESPACE": namespace}
+    )
+    everything = {
+        **outcome("reconciliation_failed"),
+        **dict.fromkeys((SUCCEEDED, PUSHED), steady(0)),
+        PEAK: steady(250),
+        DRIFTED: steady(1),
+        WARNINGS: steady(1),
+    }
+    done = firing(tmp_path, second, [*series_of(HEALTHY | everything), *OTHERS], 27, [])
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -236,12 +372,45 @@ SLOW = f"{steady(300, 12 * DAY)} {steady(1000, 2 * DAY)}"
 NOT_PUSHED = "Either no run has ended, or its push failed. The other alerts see old values or none."
 
 # What differs from HEALTHY, at which hour, and what the alert then says.
-SAID = {
+SAID: dict[str, tuple[Mapping[str, str | None], float, str, str]] = {
     "EtlSalesTargetNoSuccess": (
         {SUCCEEDED: steady(0)},
         27,
         "mb.sales_target is out of date.",
         "Its last successful load ended 1d 3h 0m 0s ago.",
+    ),
+    "EtlSalesTargetNeverSucceeded": (
+        {SUCCEEDED: None},
+        27,
+        "mb.sales_target has not been loaded.",
+        "No successful load has been seen since this alert was set up, or for a week.",
+    ),
+    "EtlSalesTargetRunningTooLong": (
+        {STARTED: steady(3600)},
+        5,
+        "A run that loads mb.sales_target does not end.",
+        "It began 4h 0m 0s ago. It hangs, or was killed.",
+    ),
+    "EtlSalesTargetMemoryNearLimit": (
+        {PEAK: steady(241)},
+        1,
+        "The run that loaded mb.sales_target almost ran out of memory.",
+        "It used 94 percent of its limit.",
+    ),
+    "EtlSalesTargetPeriodsDrifted": (
+        {DRIFTED: steady(2)},
+        1,
+        "Somebody else changed rows of mb.sales_target.",
+        (
+            "In 2 periods, the target no longer had the rows that the last load left there. "
+            "The last run repaired them."
+        ),
+    ),
+    "EtlSalesTargetSourceWarnings": (
+        {WARNINGS: steady(3)},
+        1,
+        "The source of mb.sales_target holds questionable rows.",
+        "The last run loaded them as they are, and logged 3 warnings.",
     ),
     "EtlSalesTargetLastRunFailed": (
         outcome("temporary"),
@@ -250,19 +419,19 @@ SAID = {
         "The reason: temporary. The target still holds what the last successful run left.",
     ),
     "EtlSalesTargetReconciliationFailed": (
-        outcome("reconciliation_failed"),
+        {**outcome("reconciliation_failed"), **YESTERDAY},
         1,
         "mb.sales_target and its source would not have been equal.",
         (
-            "The reconciliation found a difference before the commit, so nothing was loaded. "
-            "A retry will not help."
+            "The reconciliation found a difference before the commit, so nothing was loaded, and "
+            "no run has succeeded since. A retry will not help."
         ),
     ),
     "EtlSalesTargetGuardRefused": (
-        outcome("guard_refused"),
+        {**outcome("guard_refused"), **YESTERDAY},
         1,
         "The source of mb.sales_target is empty, or lost most of its rows.",
-        "The guard refused to load it. A retry will not help.",
+        "The guard refused to load it, and no run has succeeded since. A retry will not help.",
     ),
     "EtlSalesTargetSlow": (
         {DURATION: SLOW},
@@ -283,14 +452,14 @@ SAID = {
 @pytest.mark.parametrize("alert", SAID)
 def test_what_an_alert_says(tmp_path: Path, rules: dict[str, Any], alert: str) -> None:
     differs, hour, summary, description = SAID[alert]
-    [rule] = [each for each in rules["groups"][0]["rules"] if each["alert"] == alert]
+    rule = alerts_of(rules)[alert]
     reason = {"outcome": "temporary"} if alert == "EtlSalesTargetLastRunFailed" else {}
     done = promtool(
         tmp_path,
         rules,
         {
             "interval": "5m",
-            "input_series": series_of(HEALTHY | differs),
+            "input_series": [*series_of({**HEALTHY, **differs}), *OTHERS],
             "alert_rule_test": [
                 {
                     "eval_time": f"{hour}h",
@@ -306,7 +475,7 @@ def test_what_an_alert_says(tmp_path: Path, rules: dict[str, Any], alert: str) -
                             "exp_annotations": {
                                 "summary": summary,
                                 "description": description,
-                                "runbook_url": f"docs/runbook.md#{alert.lower()}",
+                                "runbook_url": f"{RUNBOOK}#{alert.lower()}",
                             },
                         }
                     ],
@@ -329,13 +498,13 @@ def test_the_rules_are_as_prometheus_wants_them(tmp_path: Path, rules: dict[str,
 
 def test_every_alert_has_its_section_in_the_runbook(rules: dict[str, Any]) -> None:
     runbook = (PROJECT / "docs" / "runbook.md").read_text()
-    alerts = {rule["alert"]: rule for group in rules["groups"] for rule in group["rules"]}
+    alerts = alerts_of(rules)
     for name, rule in alerts.items():
         section = re.search(rf"^### {name}\n(.*?)(?=^##)", runbook, re.MULTILINE | re.DOTALL)
         assert section, name
         headings = re.findall(r"^\*\*(\w+)\.\*\*", section[1], re.MULTILINE)
         assert headings == ["Meaning", "Impact", "Diagnosis", "Mitigation"], name
-        assert rule["annotations"]["runbook_url"] == f"docs/runbook.md#{name.lower()}"
+        assert rule["annotations"]["runbook_url"] == f"{RUNBOOK}#{name.lower()}"
     assert set(re.findall(r"^### (EtlSalesTarget\w+)", runbook, re.MULTILINE)) == alerts.keys()
 
 
@@ -345,21 +514,37 @@ def test_off_unless_asked_for() -> None:
     assert [each["metadata"]["name"] for each in manifests.all("ConfigMap")] == ["etl-sales-target"]
 
 
+@pytest.mark.parametrize("tables", [[], [{"source": "a.b", "target": "MB.T$#"}]])
+def test_the_tables_are_those_of_the_release(tables: list[dict[str, str]]) -> None:
+    target = tables[0]["target"].lower() if tables else TABLE
+    quoted = re.escape(target).replace("\\#", "#").replace("\\", "\\\\")
+    for rule in rules_of(*tables)["groups"][0]["rules"]:
+        matchers = re.findall(r"\w+\{([^}]*)\}", rule["expr"])
+        assert matchers
+        for each in matchers:
+            assert 'namespace="etl"' in each
+            assert f'target_table=~"{quoted}"' in each or f'target_table="{target}"' in each
+
+
 def test_labels_and_thresholds_are_values() -> None:
     rule = render(
         {
             "prometheusRule": {
                 "enabled": True,
                 "labels": {"release": "kube-prometheus-stack"},
-                "runbookUrl": "https://git.example/runbook.md",
+                "alertLabels": {"team": "sales"},
                 "noSuccessHours": 50,
+                "runningHours": 2,
                 "slowFactor": 5,
                 "slowMinimumSeconds": 60,
-            }
+                "memoryPercent": 75,
+            },
+            "runbookUrl": "https://git.example/runbook.md",
         }
     ).one("PrometheusRule")
     assert rule["metadata"]["labels"]["release"] == "kube-prometheus-stack"
     text = yaml.safe_dump(rule, width=1000)
-    for said in ("> 50 * 3600", "[180000s]", "> 5 * quantile", "duration_seconds > 60"):
+    for said in ("> 180000", "[180000s]", "> 2 * 3600", "> 5 * quantile", "} > 60", ") > 75"):
         assert said in text
+    assert all(each["labels"]["team"] == "sales" for each in alerts_of(rule["spec"]).values())
     assert "https://git.example/runbook.md#etlsalestargetslow" in text

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 import pytest
 
 from support.chart import RELEASE, HelmError, Manifests, needs_helm, render
+from support.kubernetes_objects import beyond_restricted
 
 pytestmark = needs_helm
 
@@ -106,7 +107,7 @@ def test_autoscalers_leave_it_where_it_is(manifests: Manifests) -> None:
 @pytest.mark.parametrize(
     ("image", "expected"),
     [
-        ({}, "etl-sales-target:0.1.0"),
+        ({}, "registry.example.com/etl-sales-target:0.1.0"),
         (
             {"repository": "registry.example/etl", "tag": "1.2.3-thin"},
             "registry.example/etl:1.2.3-thin",
@@ -128,6 +129,14 @@ def test_image(image: dict[str, Any], expected: object) -> None:
         ({"tolerations": [{"key": "etl"}]}, "tolerations", [{"key": "etl"}]),
         ({"affinity": {"podAffinity": {}}}, "affinity", {"podAffinity": {}}),
         ({"priorityClassName": "batch"}, "priorityClassName", "batch"),
+        (
+            {"topologySpreadConstraints": [{"maxSkew": 1}]},
+            "topologySpreadConstraints",
+            [{"maxSkew": 1}],
+        ),
+        ({"dnsConfig": {"searches": ["a.b"]}}, "dnsConfig", {"searches": ["a.b"]}),
+        ({"dnsPolicy": "None", "hostNetwork": True}, "dnsPolicy", "None"),
+        ({"activeDeadlineSeconds": 1_000_000}, "activeDeadlineSeconds", 1_000_000),
         ({"imagePullSecrets": [{"name": "r"}]}, "imagePullSecrets", [{"name": "r"}]),
         ({"terminationGracePeriodSeconds": 5}, "terminationGracePeriodSeconds", 5),
         ({"hostNetwork": True}, "hostNetwork", True),
@@ -186,6 +195,104 @@ def test_more_volumes_come_on_top() -> None:
     manifests = render({"extraVolumes": [volume], "extraVolumeMounts": [mount]})
     assert manifests.pod["spec"]["volumes"][2:] == [volume]
     assert manifests.container["volumeMounts"][2:] == [mount]
+
+
+def test_more_variables_come_on_top_of_the_settings() -> None:
+    variable = {"name": "TZ", "value": "Asia/Jakarta"}
+    source = {"secretRef": {"name": "from-vault"}}
+    container = render({"extraEnv": [variable], "extraEnvFrom": [source]}).container
+    assert container["env"][1:] == [variable]
+    assert container["envFrom"][1:] == [source]
+
+
+@pytest.mark.parametrize(
+    ("values", "variable", "file", "source"),
+    [
+        (
+            {"certificateAuthorities": {"configMap": "company-ca", "key": "root.pem"}},
+            "SSL_CERT_FILE",
+            "ca.crt",
+            {"configMap": {"name": "company-ca", "items": [{"key": "root.pem", "path": "ca.crt"}]}},
+        ),
+        (
+            {"oracleNet": {"secret": "oracle-net"}},
+            "TNS_ADMIN",
+            "",
+            {"secret": {"secretName": "oracle-net", "defaultMode": 0o440}},
+        ),
+    ],
+)
+def test_files_that_a_variable_names_are_mounted_there(
+    values: dict[str, Any], variable: str, file: str, source: dict[str, Any]
+) -> None:
+    manifests = render(values)
+    environment = {each["name"]: each.get("value") for each in manifests.container["env"]}
+    [mount] = [
+        each
+        for each in manifests.container["volumeMounts"]
+        if f"{each['mountPath']}/{file}".rstrip("/") == environment[variable]
+    ]
+    [volume] = [each for each in manifests.pod["spec"]["volumes"] if each["name"] == mount["name"]]
+    assert mount["readOnly"] is True
+    assert volume == {"name": mount["name"], **source}
+
+
+class TestSidecar:
+    SIDECAR: ClassVar = {"name": "proxy", "image": "proxy:1", "restartPolicy": "Always"}
+
+    def test_runs_next_to_the_job(self) -> None:
+        found = render({"initContainers": [self.SIDECAR]})
+        assert found.pod["spec"]["initContainers"] == [self.SIDECAR]
+
+    def test_needs_a_cluster_that_knows_it(self) -> None:
+        with pytest.raises(HelmError, match=r"with a restartPolicy: needs Kubernetes 1\.29"):
+            render({"initContainers": [self.SIDECAR]}, "--kube-version", "1.28.9")
+
+
+def test_labels_of_yours_do_not_replace_those_that_select_the_pod() -> None:
+    name = "app.kubernetes.io/name"
+    found = render({"podLabels": {name: "mine", "team": "sales"}, "commonLabels": {name: "ours"}})
+    labels = found.pod["metadata"]["labels"]
+    assert (labels[name], labels["team"]) == (RELEASE, "sales")
+    assert found.one("ConfigMap")["metadata"]["labels"][name] == RELEASE
+
+
+def test_labels_and_annotations_of_everything() -> None:
+    both = {"example.com/team": "sales"}
+    found = render({"commonLabels": both, "commonAnnotations": both, "cronJob": {"enabled": True}})
+    for metadata in [
+        *(each["metadata"] for each in found.objects),
+        *(pod_of(found.one(kind))["metadata"] for kind, pod_of, _ in PODS),
+    ]:
+        assert metadata["labels"].items() >= both.items()
+        assert metadata["annotations"].items() >= both.items()
+
+
+def test_it_meets_the_pod_security_standard(manifests: Manifests) -> None:
+    for kind, pod_of, _ in PODS:
+        assert beyond_restricted(pod_of(manifests.one(kind))["spec"]) == []
+
+
+@pytest.mark.parametrize(
+    ("values", "forbidden"),
+    [
+        ({"hostNetwork": True}, "hostNetwork"),
+        ({"podSecurityContext": {"runAsNonRoot": False}}, f"{RELEASE}: runAsNonRoot"),
+        ({"podSecurityContext": {"runAsUser": 0}}, f"{RELEASE}: runAsNonRoot"),
+        ({"podSecurityContext": {"seccompProfile": None}}, f"{RELEASE}: seccompProfile"),
+        (
+            {"containerSecurityContext": {"allowPrivilegeEscalation": True}},
+            f"{RELEASE}: allowPrivilegeEscalation",
+        ),
+        (
+            {"containerSecurityContext": {"capabilities": {"drop": ["NET_RAW"]}}},
+            f"{RELEASE}: capabilities.drop",
+        ),
+        ({"extraVolumes": [{"name": "host", "hostPath": {"path": "/"}}]}, "hostPath"),
+    ],
+)
+def test_values_that_loosen_it_are_noticed(values: dict[str, Any], forbidden: str) -> None:
+    assert beyond_restricted(render(values).pod["spec"]) == [forbidden]
 
 
 def test_a_cluster_that_picks_the_user_itself() -> None:

@@ -49,7 +49,7 @@ def test_the_readme_calls_the_same_failures_permanent() -> None:
 @needs_helm
 def test_the_cronjob_tries_again_what_may_go_better() -> None:
     spec = render({"cronJob": {"enabled": True}}).one("CronJob")["spec"]["jobTemplate"]["spec"]
-    [rule] = spec["podFailurePolicy"]["rules"]
+    [_, rule] = spec["podFailurePolicy"]["rules"]
     assert rule["action"] == "FailJob"
     assert rule["onExitCodes"]["containerName"] == "etl-sales-target"
     assert set(rule["onExitCodes"]["values"]) == permanent_exit_codes()

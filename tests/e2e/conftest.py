@@ -67,7 +67,7 @@ def client_image(build_folder: Path, client_archive: Path) -> Iterator[str]:
     zip_file = build_folder / "docker/instantclient" / client_archive.name
     shutil.copy(client_archive, zip_file)
     name = f"{IMAGE}-client-standin"
-    made = make_image(build_folder, IMAGE=name)
+    made = make_image(build_folder, IMAGE=name, INSTANTCLIENT_SHA256=client_zip.sha256(zip_file))
     zip_file.unlink()
     assert made.returncode == 0, made.stderr
     yield f"{name}:{VERSION}"

@@ -1,6 +1,7 @@
 """What is in the image, and what it can do without."""
 
 import re
+from datetime import UTC, datetime
 
 import pytest
 
@@ -28,6 +29,11 @@ def test_it_says_what_it_is(image: str) -> None:
     labels = inspect(image)["Config"]["Labels"]
     assert labels["org.opencontainers.image.version"] == VERSION
     assert re.fullmatch(r"[0-9a-f]{40}(-dirty)?", labels["org.opencontainers.image.revision"])
+    assert datetime.fromisoformat(labels["org.opencontainers.image.created"]).tzinfo == UTC
+    assert labels["org.opencontainers.image.licenses"] == "NOASSERTION"
+    assert labels["org.opencontainers.image.base.name"] == "debian:trixie-slim"
+    for unknown in ("base.digest", "source"):
+        assert f"org.opencontainers.image.{unknown}" not in labels
 
 
 def test_it_runs_as_a_user_that_kubernetes_knows_is_not_root(image: str) -> None:

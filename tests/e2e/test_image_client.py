@@ -137,7 +137,8 @@ def build_client(build_folder: Path, zips: Path) -> Iterator[BuildClient]:
     """Builds the stage that holds the client; returns whether it did, and what it said of it."""
 
     def build(**variables: str) -> tuple[bool, str]:
-        made = make_image(build_folder, TARGET="client", IMAGE=STAGE, **variables)
+        given = {"INSTANTCLIENT_SHA256": "none", **variables}
+        made = make_image(build_folder, TARGET="client", IMAGE=STAGE, **given)
         lines = [line for line in made.stderr.splitlines() if "Oracle Instant Client:" in line]
         said = lines[-1].partition("Oracle Instant Client: ")[2] if lines else made.stderr
         return made.returncode == 0, said
@@ -150,8 +151,31 @@ def test_the_right_checksum_passes(
     build_client: BuildClient, zips: Path, client_archive: Path
 ) -> None:
     shutil.copy(client_archive, zips)
-    digest = hashlib.sha256(client_archive.read_bytes()).hexdigest()
+    digest = client_zip.sha256(client_archive)
     assert build_client(INSTANTCLIENT_SHA256=digest)[0]
+    assert build_client(INSTANTCLIENT_SHA256=f"{'0' * 64} {digest}")[0]
+
+
+def test_a_build_without_a_checksum_is_refused_and_names_it(
+    build_client: BuildClient, zips: Path, client_archive: Path
+) -> None:
+    shutil.copy(client_archive, zips)
+    built, said = build_client(INSTANTCLIENT_SHA256="")
+    assert not built
+    assert f"This zip's SHA-256 is {client_zip.sha256(client_archive)}" in said
+    assert said.startswith("set INSTANTCLIENT_SHA256")
+
+
+def test_a_build_that_does_not_verify_says_so(
+    build_folder: Path, zips: Path, client_archive: Path
+) -> None:
+    shutil.copy(client_archive, zips)
+    made = make_image(
+        build_folder, TARGET="client", IMAGE=STAGE, INSTANTCLIENT_SHA256="none",
+        DOCKER_BUILD_OPTIONS=f"{os.environ.get('DOCKER_BUILD_OPTIONS', '')} --no-cache",
+    )  # fmt: skip
+    assert made.returncode == 0
+    assert "so the zip was not verified" in made.stderr
 
 
 def test_a_wrong_checksum_is_refused(

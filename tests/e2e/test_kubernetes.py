@@ -93,7 +93,7 @@ def values(
             "ETL_CONNECT_TIMEOUT_SECONDS": 5,
             "ETL_RETRY_BUDGET_SECONDS": 0,
         },
-        "airflow": {"serviceAccount": LAUNCHER, "namespace": cluster.airflow_namespace},
+        "airflow": {"serviceAccounts": [LAUNCHER], "namespace": cluster.airflow_namespace},
     }
 
 
@@ -339,6 +339,7 @@ class TestFailure:
         self,
         install: Install,
         trigger: Trigger,
+        cluster: Cluster,
         small_source: SourceDatabase,
         target: TargetDatabase,
     ) -> None:
@@ -352,12 +353,42 @@ class TestFailure:
                 {"source": "APPS.CODES", "target": "mb.codes"},
             ],
         )
-        done = trigger()
-        assert done.state == "success", done.log
+        with cluster.watched_pods() as watched:
+            done = trigger()
+        assert done.tables == {"mb.sales_target": "success", "mb.codes": "success"}, done.log
+        assert len(watched.seen) == 2
         assert target.rows() == small_source.rows()
         assert target.query("SELECT code, valid_from::text FROM mb.codes") == [
             ("a\tb", "0012-03-01 23:59:59")
         ]
+
+        small_source.execute("INSERT INTO apps.codes VALUES ('c', '2024-03-01')")
+        assert trigger(tables=["mb.codes"]).tables == {"mb.codes": "success"}
+        assert target.query("SELECT count(*) FROM mb.codes") == [(2,)]
+
+    def test_a_table_that_fails_fails_alone(
+        self, install: Install, trigger: Trigger, small_source: SourceDatabase,
+        target: TargetDatabase,
+    ) -> None:  # fmt: skip
+        small_source.execute("CREATE TABLE apps.codes (code varchar(9))")
+        small_source.execute("INSERT INTO apps.codes VALUES ('a')")
+        install(
+            settings={"ETL_RETRY_BUDGET_SECONDS": 0},
+            tables=[
+                {"source": "APPS.CODES", "target": "mb.codes"},
+                {"source": "APPS.MISSING", "target": "mb.missing"},
+                {"source": small_source.table, "target": "mb.sales_target"},
+            ],
+        )
+        done = trigger()
+        assert done.tables == {
+            "mb.codes": "success",
+            "mb.missing": "failed",
+            "mb.sales_target": "success",
+        }
+        assert "Not retried: something needed is missing." in done.log
+        assert target.query("SELECT count(*) FROM mb.codes") == [(1,)]
+        assert len(target.rows()) == 24
 
     def test_a_pod_killed_in_mid_load_is_replaced(
         self,
@@ -419,6 +450,7 @@ class TestFailure:
 
 
 class TestSecret:
+    @pytest.mark.parametrize("keeper", ["release", "airflow"])
     def test_is_in_no_pod_no_log_and_nothing_that_airflow_keeps(
         self,
         install: Install,
@@ -428,11 +460,24 @@ class TestSecret:
         cluster: Cluster,
         target: TargetDatabase,
         standin: OracleStandin,
+        keeper: str,
     ) -> None:
-        install(settings={**values["settings"], "ETL_LOG_LEVEL": "DEBUG"})
+        changed = {}
+        if keeper == "airflow":
+            connections = values["connections"]
+            airflow.add_connection("oracle_conn_id", connections["oracle"])
+            airflow.add_connection("postgres_conn_id", connections["postgres"])
+            changed = {
+                "connections": {"oracle": "", "postgres": ""},
+                "airflow": {**values["airflow"], "connections": True},
+            }
+        install(settings={**values["settings"], "ETL_LOG_LEVEL": "DEBUG"}, **changed)
+        secrets_before = cluster.objects()["secrets"]
         standin.faults.refuse_connections(12514, times=1)
         with cluster.watched_pods() as watched:
-            assert trigger().state == "success"
+            done = trigger()
+            assert done.state == "success", done.log
+        assert cluster.objects()["secrets"] == secrets_before
         left = [airflow.everything_written(), str(list(watched.seen.values())).encode()]
         assert watched.seen
         assert RELEASE.encode() in left[0]

@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry, Summary, pushadd_to_gateway
 
 from etl_sales_target.runtime import memory
 from oracle_standin import OracleStandin
-from support.chart import needs_helm, render
+from support.chart import NAMESPACE, needs_helm, render
 from support.command import Job
 from support.dashboard import offered, with_choices
 from support.monitoring import Prometheus, Pushgateway, needs_monitoring
@@ -37,7 +37,11 @@ def gateway() -> Iterator[Pushgateway]:
 
 @pytest.fixture
 def pushing(job: Job, gateway: Pushgateway) -> Job:
-    job.environ |= {"ETL_PUSHGATEWAY_URL": gateway.url, "ETL_PUSHGATEWAY_TIMEOUT_SECONDS": "2"}
+    job.environ |= {
+        "ETL_PUSHGATEWAY_URL": gateway.url,
+        "ETL_PUSHGATEWAY_TIMEOUT_SECONDS": "2",
+        "ETL_KUBERNETES_NAMESPACE": NAMESPACE,
+    }
     return job
 
 
@@ -57,7 +61,7 @@ def test_every_query_of_the_dashboard_returns_data(
         small_source.execute("DELETE FROM {table} WHERE id > 3")
         assert pushing("run").exit_code == 65
         pushing("run", "--allow-shrink")
-        pushing("run", ETL_TARGET_TABLE="mb.other", ETL_KUBERNETES_NAMESPACE="etl")
+        pushing("run", ETL_TARGET_TABLE="mb.other", ETL_KUBERNETES_NAMESPACE="dwh")
         prometheus.wait_for_scrape()
 
         found = {name: prometheus.query(query) for name, query in queries.items()}
@@ -70,8 +74,8 @@ def test_every_query_of_the_dashboard_returns_data(
     empty = {name for name, samples in found.items() if not samples}
     assert empty == ({UNLIMITED} if memory.limit_bytes() is None else set())
     assert changes
-    assert (namespaces, tables) == (["etl"], ["mb.other", "mb.sales_target"])
-    both = {(None, "mb.sales_target"), ("etl", "mb.other")}
+    assert (namespaces, tables) == (["dwh", "etl"], ["mb.other", "mb.sales_target"])
+    both = {("etl", "mb.sales_target"), ("dwh", "mb.other")}
     outcomes = found.pop("Last run: {{target_table}}: {{outcome}}")
     assert {(each.get("namespace"), each["target_table"]) for each, _ in outcomes} == both
     assert {labels["outcome"] for labels, _ in outcomes} == {"succeeded"}
@@ -80,8 +84,10 @@ def test_every_query_of_the_dashboard_returns_data(
     assert all(0 < age < 60 for _, age in ages)
     of_one_table = [labels for samples in found.values() for labels, _ in samples]
     assert {labels.get("target_table") for labels in of_one_table} == {None, "mb.sales_target"}
-    [(_, failures)] = found["Failed or killed in 7 days: "]
+    [(_, failures)] = found["Failed in 7 days: "]
     assert failures > 0
+    [(_, missing)] = found["Source minus target: "]
+    assert missing == 0
     phases = {labels["phase"] for labels, _ in found["Duration by phase: {{phase}}"]}
     assert {"copy", "reconcile", "commit"} <= phases
 
@@ -142,14 +148,12 @@ def test_a_table_that_is_left_out_while_another_is_loaded_is_out_of_date(
     pushing: Job, small_source: SourceDatabase, gateway: Pushgateway, tmp_path: Path
 ) -> None:
     hours = 20 / 3600
-    rules = render({"prometheusRule": {"enabled": True, "noSuccessHours": hours}}).one(
-        "PrometheusRule"
-    )["spec"]
-    pushing = pushing.loading(
-        tmp_path / "tables.yaml",
-        {"source": small_source.table, "target": "mb.first"},
-        {"source": small_source.table, "target": "mb.second"},
-    )
+    tables = [
+        {"source": small_source.table, "target": f"mb.{each}"} for each in ("first", "second")
+    ]
+    values = {"prometheusRule": {"enabled": True, "noSuccessHours": hours}, "tables": tables}
+    rules = render(values).one("PrometheusRule")["spec"]
+    pushing = pushing.loading(tmp_path / "tables.yaml", *tables)
     with Prometheus(gateway, rules) as prometheus:
         assert pushing("run").exit_code == 0
         prometheus.wait_for_scrape()

@@ -66,7 +66,8 @@ def helm(*arguments: str, values: Mapping[str, Any] | None = None) -> str:
     """What `helm` prints; the values go through stdin. Raises HelmError where it fails."""
     done = subprocess.run(
         [str(HELM), *arguments, *(["--values", "-"] if values is not None else [])],
-        input=json.dumps(values) if values is not None else None,
+        # YAML does not know the pairs by which JSON escapes what is beyond 16 bits.
+        input=None if values is None else json.dumps(values, ensure_ascii=False),
         capture_output=True,
         text=True,
         check=False,

@@ -1,4 +1,4 @@
-"""Logs: one line an event on stderr, JSON or, on a terminal, text. Secrets are cut out."""
+"""Logs: one line an event on stderr, JSON or, for people, text. Secrets are cut out."""
 
 import contextlib
 import logging
@@ -89,9 +89,32 @@ def _json() -> Processor:
 
 
 def _text() -> Processor:
-    return structlog.dev.ConsoleRenderer(
-        colors=sys.stderr.isatty(), pad_event_to=16, sort_keys=False
-    )
+    if sys.stderr.isatty():
+        return structlog.dev.ConsoleRenderer(colors=True, pad_event_to=16, sort_keys=False)
+    return _plain
+
+
+# As far as a reader of Airflow's pages sees without scrolling.
+_LINE_WIDTH = 100
+
+
+def _plain(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
+    """An event as lines that each begin with its level, where Airflow looks for it."""
+    level, exception = event.pop("level").upper(), event.pop("exception", "")
+    lines = [f"{event.pop('timestamp')} {event.pop('event')}"]
+    indent = " " * len(lines[0])
+    for name, value in event.items():
+        field = f" {name}={_on_one_line(value)}"
+        if len(lines[-1]) + len(field) > _LINE_WIDTH and lines[-1] != indent:
+            lines.append(indent)
+        lines[-1] += field
+    lines += exception.splitlines()
+    return "\n".join(f"{level:<7} {line}" for line in lines)
+
+
+def _on_one_line(value: Any) -> str:
+    text = str(value)
+    return text if text.isprintable() and " " not in text else repr(text)
 
 
 # A line's fields for a reader of a terminal, where it has too many; JSON has them all.

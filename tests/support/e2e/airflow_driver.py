@@ -39,33 +39,35 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
     """One run of the DAG, with its retries, to its end."""
     os.environ |= request["environ"]
     dag = parse()
-    task = dag.get_task("load")
-    task.startup_check_interval_seconds = 1
+    dag.get_task("tables").retry_delay = timedelta(seconds=1)
+    load = dag.get_task("load").partial_kwargs
+    load["startup_check_interval_seconds"] = 1
     for name in ("retry_delay", "execution_timeout"):
         if request[name]:
-            setattr(task, name, timedelta(seconds=request[name]))
+            load[name] = timedelta(seconds=request[name])
     try:
         done = dag.test(run_conf=request["conf"])
     except Exception as error:  # noqa: BLE001 - the caller judges it
         return {"state": "refused", "tries": 0, "error": f"{type(error).__name__}: {error}"}
-    [instance] = done.get_task_instances()
-    # A task that could be tried again counts the next try.
+    instances = {(found.task_id, found.map_index): found for found in done.get_task_instances()}
+    loads = [found for (task, index), found in instances.items() if task == "load" and index >= 0]
+    # Without tables, nothing was loaded.
+    first = loads[0] if loads else instances["tables", -1]
     return {
-        "state": str(instance.state),
-        "tries": instance.try_number,
+        "state": str(first.state),
+        "tries": first.try_number,
         "run_id": done.run_id,
         "report": _report(done.run_id),
+        "tables": {found.rendered_map_index: str(found.state) for found in loads},
     }
 
 
 def _report(run_id: str) -> Any:
+    """That of the first table."""
+    place: dict[str, Any] = {"key": "return_value", "run_id": run_id}
     if ON_AIRFLOW_2:
-        return XCom.get_one(
-            key="return_value", task_id="load", dag_id="etl_sales_target", run_id=run_id
-        )
-    found = XComModel.get_many(
-        key="return_value", task_ids="load", dag_ids="etl_sales_target", run_id=run_id
-    )
+        return XCom.get_one(task_id="load", dag_id="etl_sales_target", map_index=0, **place)
+    found = XComModel.get_many(task_ids="load", dag_ids="etl_sales_target", map_indexes=0, **place)
     with create_session() as session:
         value = session.execute(found.with_only_columns(XComModel.value)).scalar()
     return json.loads(value) if isinstance(value, str) else value

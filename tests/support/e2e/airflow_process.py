@@ -18,13 +18,18 @@ _MIGRATION_TIMEOUT_SECONDS = 300
 
 @dataclass(frozen=True)
 class DagRun:
-    """How a run of the DAG ended: its task's state, its tries, its report in XCom, its log."""
+    """How a run of the DAG ended: the state, tries and report in XCom of its first table; its log.
+
+    `tables` has the state of each table, by the name that Airflow's pages show. A run that failed
+    before any table has the state and tries of the task that reads them.
+    """
 
     state: str
     tries: int
     log: str = field(repr=False)
     run_id: str = ""
     report: Any = None
+    tables: dict[str, str] = field(default_factory=dict)
     error: str = ""
 
 
@@ -106,6 +111,20 @@ class AirflowProcess:
         log = self._log.read_bytes()[before:].decode(errors="replace")
         assert answer, log
         return DagRun(log=log, **json.loads(answer))
+
+    def add_connection(self, conn_id: str, uri: str) -> None:
+        """Puts a connection into Airflow's metadata database, in place of one of that id.
+
+        Airflow encrypts it there with its Fernet key.
+        """
+        for arguments in (["delete", conn_id], ["add", conn_id, "--conn-uri", uri]):
+            subprocess.run(
+                [self.bin / "airflow", "connections", *arguments],
+                env=self._environ,
+                capture_output=True,
+                check=arguments[0] == "add",
+                timeout=_MIGRATION_TIMEOUT_SECONDS,
+            )
 
     def everything_written(self) -> bytes:
         """All that Airflow left in its home: logs, rendered fields, its database."""

@@ -3,6 +3,7 @@
 Oracle's own cannot be had in tests: its site must be reached, and its licence forbids copies here.
 """
 
+import hashlib
 import os
 import subprocess
 import zipfile
@@ -33,6 +34,11 @@ def build(folder: Path) -> Path:
             link.external_attr = _SYMLINK
             archive.writestr(link, destination)
     return path
+
+
+def sha256(archive: Path) -> str:
+    """The checksum that a build must be given for this zip."""
+    return hashlib.sha256(archive.read_bytes()).hexdigest()
 
 
 def _compile(folder: Path) -> Path:

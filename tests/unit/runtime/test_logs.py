@@ -60,7 +60,32 @@ def test_a_line_of_text(lines: Callable[[], list[str]]) -> None:
     structlog.get_logger().warning("retry_scheduled", attempt=2)
     [line] = lines()
 
-    assert re.search(r"^\d\d:\d\d:\d\d .*warning.*retry_scheduled.*attempt=2 run_id=r1", line)
+    assert re.fullmatch(r"WARNING \d\d:\d\d:\d\d retry_scheduled attempt=2 run_id=r1", line)
+
+
+def test_long_events_are_several_lines_of_text(lines: Callable[[], list[str]]) -> None:
+    """Airflow finds the level where a line begins."""
+    logs.configure("INFO", "text", run_id="r1")
+    fields = {f"rows_{number}": 1_234_567 for number in range(12)}
+    structlog.get_logger().warning("event", said="x" * 120, **fields, two="lines\nhere")
+    found = lines()
+    assert len(found) == 5
+    assert all(line.startswith("WARNING ") for line in found)
+    assert [line for line in found if len(line) > 108] == [found[1]]
+    assert found[1].strip().endswith("x" * 120)
+    assert "rows_11=1,234,567 two='lines\\nhere'" in found[-1]
+
+
+def test_a_stack_trace_is_lines_of_its_own_in_text(lines: Callable[[], list[str]]) -> None:
+    logs.configure("INFO", "text")
+    try:
+        fail("why")
+    except ValueError:
+        structlog.get_logger().exception("failed")
+    found = lines()
+    assert found[0].endswith(" failed")
+    assert found[-1] == "ERROR   ValueError: why"
+    assert all(line.startswith("ERROR ") for line in found)
 
 
 def test_what_is_no_terminal_gets_json(lines: Callable[[], list[str]]) -> None:
