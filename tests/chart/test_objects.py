@@ -373,6 +373,8 @@ class TestPodTemplate:
         annotations = manifests.one("PodTemplate")["metadata"]["annotations"]
         assert annotations["etl-sales-target/connections"] == "airflow"
         assert manifests.all("Secret") == []
+
+
 SHOWN = {"dashboard": {"enabled": True}}
 
 

@@ -263,6 +263,24 @@ def test_the_ledger_is_lost(
     assert {row[4] for row in target.query(as_of(5)) if row[0] == 1} == {5}
 
 
+def test_the_ledger_is_lost_while_the_history_is_off(
+    defined: Job, source: SourceDatabase, target: TargetDatabase
+) -> None:
+    """Later runs must not be mistaken for earlier ones."""
+    source.insert([(1, 1, 1, 2024, 0)])
+    for amount in (1, 2, 3):
+        source.execute(f"UPDATE {{table}} SET target_amount = {amount}")
+        ran(defined)
+    target.execute("TRUNCATE mb.etl_sales_target_runs")
+    for is_on, amount in ((False, 4), (True, 5)):
+        redefine(defined, source, history=is_on)
+        source.execute(f"UPDATE {{table}} SET target_amount = {amount}")
+        ran(defined)
+
+    assert (runs_in(target), horizon(target)) == ({2, 3, 5}, 4)
+    assert [row[4] for row in target.query(as_of(4))] == [4]
+
+
 def test_the_history_is_dropped(job: Job, edited: SourceDatabase, target: TargetDatabase) -> None:
     target.execute("DROP TABLE mb.sales_target_changes")
     edited.execute("UPDATE {table} SET target_amount = 5 WHERE id = 1")
