@@ -132,7 +132,8 @@ class Load:
         """
         history = target.history if self.definition.history else None
         last = ledger.last_load()
-        number = 1 + (ledger.last_number() or (history.last_run() if history else 0))
+        # A ledger that was lost has left its numbers in the history, be it in use or not.
+        number = 1 + (ledger.last_number() or target.history.last_run())
         self.attempt.run_number = number
         columns = tuple(f"{each.name} {each.type.target}" for each in target.layout.columns)
         load = LoadRecord(number, snapshot, columns, horizon=number)

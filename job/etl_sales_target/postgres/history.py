@@ -122,7 +122,9 @@ class History:
         return self._session.name_of(self.table)
 
     def last_run(self) -> int:
-        """The last run that has changes in it; 0 if none has."""
+        """The last run that has changes in it; 0 if none has, or there is no history."""
+        if "change_run" not in self._session.column_types(self.table):
+            return 0
         statement = select(func.coalesce(func.max(self.table.c.change_run), 0))
         return int(self._session.execute(statement).scalar_one())
 

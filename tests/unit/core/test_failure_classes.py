@@ -89,7 +89,7 @@ MEANINGS_FOR_ORACLE: dict[type[JobError], str] = {
     """,
 }
 MEANINGS_FOR_POSTGRES: dict[type[JobError], str] = {
-    NotFoundError: "42P01 42703 3F000 3D000 42804 42883 42809 55000 0A000 53400",
+    NotFoundError: "42P01 42703 3F000 3D000 42804 42883 42809 55000 0A000 53400 54",
     NotAllowedError: "42501 28",
     TemporaryError: "25P03 25P04 55006 55P03 25006 08 40 53 57 58",
     DataError: "22P05 22021 22008 22 23 44 P0",
