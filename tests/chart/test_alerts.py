@@ -2,102 +2,49 @@
 
 import re
 import subprocess
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from etl_sales_target.reporting.metrics import outcomes
+from support.alerts import (
+    COMPLETED,
+    DAY,
+    DRIFTED,
+    DURATION,
+    FULL_INFO,
+    HEALTHY,
+    INFO,
+    LIMIT,
+    OTHER_TABLE,
+    OTHERS,
+    PEAK,
+    PUSHED,
+    REFUSED,
+    SAMPLES_AN_HOUR,
+    STARTED,
+    SUCCEEDED,
+    TABLE,
+    TABLES,
+    WARNINGS,
+    YESTERDAY,
+    alerts_of,
+    firing,
+    outcome,
+    rules_of,
+    series_of,
+    steady,
+    until,
+)
 from support.chart import CHART, needs_helm, render
 from support.monitoring import PROMTOOL, needs_promtool
 from support.project import PROJECT
 
 pytestmark = needs_helm
 
-DAY = 24
-HOURS = 15 * DAY
-
-TABLE = "mb.sales_target"
-OTHER_TABLE = "mb.orders"
-
-
-def of_table(series: str, table: str = TABLE, namespace: str = "etl") -> str:
-    """The series, `NAME` or `NAME{LABELS}`, as the table's group on the gateway has it."""
-    name, _, labels = series.rstrip("}").partition("{")
-    group = f'job="etl_sales_target", namespace="{namespace}", target_table="{table}"'
-    return f"{name}{{{', '.join(filter(None, [labels, group]))}}}"
-
-
 RUNBOOK = yaml.safe_load((CHART / "values.yaml").read_text())["runbookUrl"]
 
-COMPLETED = "etl_sales_target_last_completion_timestamp_seconds"
-SUCCEEDED = "etl_sales_target_last_success_timestamp_seconds"
-DURATION = "etl_sales_target_last_run_duration_seconds"
-INFO = 'etl_sales_target_last_run_info{mode="run", version="1.0.0"}'
-WARNINGS = "etl_sales_target_last_success_warnings"
-DRIFTED = 'etl_sales_target_last_success_periods{status="drifted"}'
-PEAK = "etl_sales_target_last_run_peak_memory_bytes"
-LIMIT = "etl_sales_target_last_run_memory_limit_bytes"
-FULL_INFO = 'etl_sales_target_last_run_info{mode="full", version="1.0.0"}'
-STARTED = "etl_sales_target_last_start_timestamp_seconds"
-PUSHED = "push_time_seconds"
-REFUSED = "push_failure_time_seconds"
-
-
-# Prometheus takes a sample for gone after five minutes.
-SAMPLES_AN_HOUR = 12
-
-
-def steady(value: float, hours: float = HOURS) -> str:
-    """This value for so long, in promtool's notation: the value, and how often it repeats."""
-    return f"{value}x{round(hours * SAMPLES_AN_HOUR) - 1}"
-
-
-def daily() -> str:
-    """A timestamp that a run renews each day."""
-    return " ".join(steady(day * DAY * 3600 + 1, DAY) for day in range(HOURS // DAY))
-
-
-def outcome(*in_turn: str) -> dict[str, str]:
-    """The family as daily runs push it that ended so, one after the other; the last one lasts."""
-    *earlier, last = in_turn
-    return {
-        f'etl_sales_target_last_run_outcome{{outcome="{each}"}}': " ".join(
-            [
-                *(steady(int(each == ended), DAY) for ended in earlier),
-                steady(int(each == last)),
-            ]
-        )
-        for each in outcomes()
-    }
-
-
-def until(day: int) -> str:
-    """A timestamp that a run renewed each day, up to this one."""
-    renewed = [steady(each * DAY * 3600 + 1, DAY) for each in range(day)]
-    return " ".join([*renewed, steady(day * DAY * 3600 + 1, HOURS)])
-
-
-# A daily run that ends well, quickly, and is pushed.
-HEALTHY = {
-    SUCCEEDED: daily(),
-    STARTED: daily(),
-    COMPLETED: daily(),
-    PUSHED: daily(),
-    REFUSED: steady(0),
-    DURATION: steady(300),
-    INFO: steady(1),
-    WARNINGS: steady(0),
-    DRIFTED: steady(0),
-    PEAK: steady(80),
-    LIMIT: steady(256),
-    **outcome("succeeded"),
-}
-
-# The last success before the series begin.
-YESTERDAY = {SUCCEEDED: steady(-3600)}
 
 # What differs from HEALTHY (None: the series is not there) for one of the tables, at which hour,
 # and what then fires for that table. The other tables are healthy.
@@ -226,83 +173,9 @@ CASES = {
 }
 
 
-TABLES = [{"source": "a.b", "target": table} for table in (TABLE, OTHER_TABLE)]
-
-
-def rules_of(*tables: dict[str, str], **values: Any) -> dict[str, Any]:
-    """The rules of a release that loads these tables."""
-    spec: dict[str, Any] = render(
-        {"prometheusRule": {"enabled": True}, "tables": tables, **values}
-    ).one("PrometheusRule")["spec"]
-    return spec
-
-
-def alerts_of(rules: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """The alerts by name, without the recording rules."""
-    return {rule["alert"]: rule for rule in rules["groups"][0]["rules"] if "alert" in rule}
-
-
 @pytest.fixture(scope="module")
 def rules() -> dict[str, Any]:
     return rules_of(*TABLES)
-
-
-def promtool(
-    folder: Path, rules: dict[str, Any], test: dict[str, Any]
-) -> subprocess.CompletedProcess[str]:
-    """The verdict on one test of these rules."""
-    (folder / "rules.yml").write_text(yaml.safe_dump(rules))
-    document = {"rule_files": ["rules.yml"], "evaluation_interval": "15m", "tests": [test]}
-    (folder / "test.yml").write_text(yaml.safe_dump(document))
-    return subprocess.run(
-        [PROMTOOL, "test", "rules", "test.yml"],
-        cwd=folder, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-
-
-def series_of(
-    values: Mapping[str, str | None], table: str = TABLE, namespace: str = "etl"
-) -> list[dict[str, str]]:
-    """A table's metrics for promtool."""
-    return [
-        {"series": of_table(name, table, namespace), "values": each}
-        for name, each in values.items()
-        if each
-    ]
-
-
-# Another table of the same release, and the same table of another.
-OTHERS = [*series_of(HEALTHY, OTHER_TABLE), *series_of(HEALTHY, TABLE, "etl-test")]
-
-
-def firing(
-    folder: Path,
-    rules: dict[str, Any],
-    series: list[dict[str, str]],
-    hour: float,
-    expected: list[str],
-) -> subprocess.CompletedProcess[str]:
-    """The verdict on whether just these alerts fire at that hour; each is said with its labels.
-
-    The rules are evaluated each quarter of an hour, and then what fires is known for five minutes.
-    """
-    assert 4 * hour % 1 == 0
-    return promtool(
-        folder,
-        rules,
-        {
-            "interval": "5m",
-            "input_series": series,
-            "promql_expr_test": [
-                {
-                    "expr": "count by (alertname, namespace, target_table)"
-                    ' (ALERTS{alertstate="firing"})',
-                    "eval_time": f"{round(hour * 60)}m",
-                    "exp_samples": [{"labels": labels, "value": 1} for labels in expected],
-                }
-            ],
-        },
-    )
 
 
 @needs_promtool
@@ -365,124 +238,6 @@ def test_a_second_release_in_one_prometheus_does_not_double_them(
         WARNINGS: steady(1),
     }
     done = firing(tmp_path, second, [*series_of(HEALTHY | everything), *OTHERS], 27, [])
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
-SLOW = f"{steady(300, 12 * DAY)} {steady(1000, 2 * DAY)}"
-NOT_PUSHED = "Either no run has ended, or its push failed. The other alerts see old values or none."
-
-# What differs from HEALTHY, at which hour, and what the alert then says.
-SAID: dict[str, tuple[Mapping[str, str | None], float, str, str]] = {
-    "EtlSalesTargetNoSuccess": (
-        {SUCCEEDED: steady(0)},
-        27,
-        "mb.sales_target is out of date.",
-        "Its last successful load ended 1d 3h 0m 0s ago.",
-    ),
-    "EtlSalesTargetNeverSucceeded": (
-        {SUCCEEDED: None},
-        27,
-        "mb.sales_target has not been loaded.",
-        "No successful load has been seen since this alert was set up, or for a week.",
-    ),
-    "EtlSalesTargetRunningTooLong": (
-        {STARTED: steady(3600)},
-        5,
-        "A run that loads mb.sales_target does not end.",
-        "It began 4h 0m 0s ago. It hangs, or was killed.",
-    ),
-    "EtlSalesTargetMemoryNearLimit": (
-        {PEAK: steady(241)},
-        1,
-        "The run that loaded mb.sales_target almost ran out of memory.",
-        "It used 94 percent of its limit.",
-    ),
-    "EtlSalesTargetPeriodsDrifted": (
-        {DRIFTED: steady(2)},
-        1,
-        "Somebody else changed rows of mb.sales_target.",
-        (
-            "In 2 periods, the target no longer had the rows that the last load left there. "
-            "The last run repaired them."
-        ),
-    ),
-    "EtlSalesTargetSourceWarnings": (
-        {WARNINGS: steady(3)},
-        1,
-        "The source of mb.sales_target holds questionable rows.",
-        "The last run loaded them as they are, and logged 3 warnings.",
-    ),
-    "EtlSalesTargetLastRunFailed": (
-        outcome("temporary"),
-        1,
-        "mb.sales_target was not loaded: the last run failed.",
-        "The reason: temporary. The target still holds what the last successful run left.",
-    ),
-    "EtlSalesTargetReconciliationFailed": (
-        {**outcome("reconciliation_failed"), **YESTERDAY},
-        1,
-        "mb.sales_target and its source would not have been equal.",
-        (
-            "The reconciliation found a difference before the commit, so nothing was loaded, and "
-            "no run has succeeded since. A retry will not help."
-        ),
-    ),
-    "EtlSalesTargetGuardRefused": (
-        {**outcome("guard_refused"), **YESTERDAY},
-        1,
-        "The source of mb.sales_target is empty, or lost most of its rows.",
-        "The guard refused to load it, and no run has succeeded since. A retry will not help.",
-    ),
-    "EtlSalesTargetSlow": (
-        {DURATION: SLOW},
-        13 * DAY,
-        "The last run took far longer than usual to load mb.sales_target.",
-        "It took 16m 40s, more than 3 times the usual duration.",
-    ),
-    "EtlSalesTargetPushFailing": (
-        {PUSHED: steady(0)},
-        27,
-        "The metrics of the last run of mb.sales_target are not on the Pushgateway.",
-        NOT_PUSHED,
-    ),
-}
-
-
-@needs_promtool
-@pytest.mark.parametrize("alert", SAID)
-def test_what_an_alert_says(tmp_path: Path, rules: dict[str, Any], alert: str) -> None:
-    differs, hour, summary, description = SAID[alert]
-    rule = alerts_of(rules)[alert]
-    reason = {"outcome": "temporary"} if alert == "EtlSalesTargetLastRunFailed" else {}
-    done = promtool(
-        tmp_path,
-        rules,
-        {
-            "interval": "5m",
-            "input_series": [*series_of({**HEALTHY, **differs}), *OTHERS],
-            "alert_rule_test": [
-                {
-                    "eval_time": f"{hour}h",
-                    "alertname": alert,
-                    "exp_alerts": [
-                        {
-                            "exp_labels": {
-                                **rule["labels"],
-                                "namespace": "etl",
-                                "target_table": TABLE,
-                                **reason,
-                            },
-                            "exp_annotations": {
-                                "summary": summary,
-                                "description": description,
-                                "runbook_url": f"{RUNBOOK}#{alert.lower()}",
-                            },
-                        }
-                    ],
-                }
-            ],
-        },
-    )
     assert done.returncode == 0, done.stdout + done.stderr
 
 
