@@ -63,6 +63,7 @@ def _metadata(inspected: dict[str, Any]) -> BomMetaData:
     labels = inspected["Config"]["Labels"]
     own = Component(
         type=ComponentType.CONTAINER,
+        bom_ref=PROJECT,
         name=PROJECT,
         version=labels[f"{_LABEL}version"],
         properties=[

@@ -155,8 +155,10 @@ class Run:
         try:
             services = Services.read(self._settings, run.run_id)
             lineage = services.lineage(self._definition)
+            started = self._report(Outcome.RUNNING)
             if lineage:
-                lineage.emit(self._report(Outcome.RUNNING))
+                lineage.emit(started)
+            deliver.push(started, lambda: pushgateway(self._settings))
             self._load(services)
         except BaseException as error:  # noqa: BLE001 - whatever it is, it is reported, then raised
             failure = error

@@ -4,12 +4,15 @@ import os
 import socket
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from kubernetes.client import V1Pod
 
+from support.airflow_task import TABLE, Build, api_server, context_of
+from support.chart import NAMESPACE, RELEASE, render
 from support.project import PROJECT
 
 DAGS = PROJECT / "dag"
@@ -76,3 +79,47 @@ def _parse(folder: Path) -> Any:
 def dag(bag: Any) -> Any:
     """The DAG."""
     return bag.dags["etl_sales_target"]
+
+
+@pytest.fixture
+def api(tmp_path: Path) -> Iterator[dict[str, Any]]:
+    """The answers of an API server that Airflow is told of; see `api_server`."""
+    with api_server(tmp_path) as answers:
+        yield answers
+
+
+@pytest.fixture
+def operator(dag: Any) -> Any:
+    """The DAG's task for one table, ready to run."""
+    return dag.get_task("load").unmap({"table": TABLE}).prepare_for_execution()
+
+
+@pytest.fixture
+def launched(api: dict[str, Any], operator: Any) -> Any:
+    """The task after its pod was started."""
+    operator.kubernetes_conn_id, operator.namespace = "kubernetes_default", NAMESPACE
+    return operator
+
+
+@pytest.fixture
+def build(api: dict[str, Any], dag: Any, operator: Any) -> Build:
+    """The pod of a run with these params, this Variable and these values of the chart."""
+
+    def pod(
+        params: dict[str, Any] | None = None,
+        variable: dict[str, Any] | None = None,
+        values: dict[str, Any] | None = None,
+        with_task: Any = None,
+    ) -> V1Pod:
+        variable = variable or {}
+        namespace = variable.get("namespace", NAMESPACE)
+        name = variable.get("pod_template", RELEASE)
+        path = f"/api/v1/namespaces/{namespace}/podtemplates/{name}"
+        api[path] = render({"fullnameOverride": name, **(values or {})}).one("PodTemplate")
+        context = context_of(dag, params, variable)
+        task = with_task or operator
+        task.render_template_fields(context)
+        task.prepare(context)
+        return task.build_pod_request_obj(context)
+
+    return pod

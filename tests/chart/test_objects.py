@@ -250,7 +250,7 @@ class TestCronJob:
         assert spec["schedule"] == "0 0 * * *"
         assert spec["concurrencyPolicy"] == "Forbid"
         assert "timeZone" not in spec
-        assert spec["jobTemplate"]["spec"]["backoffLimit"] == 1
+        assert spec["jobTemplate"]["spec"]["backoffLimit"] == 2
 
     def test_older_clusters_try_every_failure_again(self) -> None:
         options = ({"cronJob": {"enabled": True}}, "--kube-version", "1.25.0")

@@ -206,6 +206,25 @@ def test_more_variables_come_on_top_of_the_settings() -> None:
 
 
 @pytest.mark.parametrize(
+    ("values", "name"),
+    [
+        ({}, "ETL_KUBERNETES_NAMESPACE"),
+        ({"oracleNet": {"secret": "oracle-net"}}, "TNS_ADMIN"),
+        ({"certificateAuthorities": {"configMap": "company-ca"}}, "SSL_CERT_FILE"),
+    ],
+)
+def test_a_variable_is_set_once(values: dict[str, Any], name: str) -> None:
+    variable = {"name": name, "value": "x"}
+    with pytest.raises(HelmError, match=f"extraEnv: {name} is set already"):
+        render({**values, "extraEnv": [variable]})
+
+
+def test_a_variable_may_be_yours_if_the_chart_does_not_set_it() -> None:
+    variable = {"name": "TNS_ADMIN", "value": "/wallet"}
+    assert variable in render({"extraEnv": [variable]}).container["env"]
+
+
+@pytest.mark.parametrize(
     ("values", "variable", "file", "source"),
     [
         (

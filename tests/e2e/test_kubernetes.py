@@ -174,15 +174,34 @@ class TestHelm:
     ) -> None:
         """As `kubectl create job --from=cronjob/…` makes it; CronJobs are newer than some labs."""
         install()
-        cronjob = render({**values, "cronJob": {"enabled": True}}).one("CronJob")
-        spec = cronjob["spec"]["jobTemplate"]["spec"]
-        if not cluster.has_cronjobs():
-            del spec["podFailurePolicy"]
-        job = {"metadata": {"name": "by-hand"}, "spec": spec}
-        cluster.batch.create_namespaced_job(cluster.namespace, job)
+        cluster.batch.create_namespaced_job(cluster.namespace, _job_of_the_cronjob(values, cluster))
         cluster.wait_until(lambda: cluster.job_succeeded("by-hand"))
         assert target.rows() == small_source.rows()
         cluster.delete_job("by-hand")
+
+    def test_a_try_that_takes_too_long_is_stopped_and_a_later_one_has_all_its_time(
+        self,
+        install: Install,
+        values: Values,
+        cluster: Cluster,
+        small_source: SourceDatabase,
+        target: TargetDatabase,
+        standin: OracleStandin,
+    ) -> None:
+        install(settings={**values["settings"], "ETL_BATCH_ROWS": 5})
+        with _held_in_mid_load(standin) as in_mid_load:
+            job = _job_of_the_cronjob({**values, "activeDeadlineSeconds": 10}, cluster)
+            cluster.batch.create_namespaced_job(cluster.namespace, job)
+            try:
+                assert in_mid_load.wait(_RUN_SECONDS)
+                cluster.wait_until(
+                    lambda: "DeadlineExceeded" in {pod.status.reason for pod in cluster.pods()}
+                )
+                standin.faults.clear()
+                cluster.wait_until(lambda: cluster.job_succeeded("by-hand"))
+            finally:
+                cluster.delete_job("by-hand")
+        assert target.rows() == small_source.rows()
 
 
 class TestRun:
@@ -484,6 +503,15 @@ class TestSecret:
         for secret in (standin.password, str(urlsplit(target.url).password)):
             for form in (secret.encode(), base64.b64encode(secret.encode())):
                 assert not [where for where in left if form in where]
+
+
+def _job_of_the_cronjob(values: Values, cluster: Cluster) -> dict[str, Any]:
+    """What `kubectl create job --from=cronjob/…` makes, without what the cluster is too old for."""
+    cronjob = render({**values, "cronJob": {"enabled": True}}).one("CronJob")
+    spec = cronjob["spec"]["jobTemplate"]["spec"]
+    if not cluster.has_cronjobs():
+        del spec["podFailurePolicy"]
+    return {"metadata": {"name": "by-hand"}, "spec": spec}
 
 
 @contextlib.contextmanager

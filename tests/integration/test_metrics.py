@@ -76,6 +76,7 @@ def test_a_run_a_failed_run_and_a_run_again(
     before = time.time()
     assert pushed("run") == 0
     first_success = value("last_success_timestamp_seconds")
+    assert before <= value("last_start_timestamp_seconds") < first_success
     assert before < first_success < time.time()
     assert value("last_completion_timestamp_seconds") == first_success
     assert family(prometheus, "last_success_rows", "operation") == {

@@ -154,6 +154,19 @@ VALUES: _Values = _some(
         startingDeadlineSeconds=st.integers(10, 100_000),
         backoffLimit=st.integers(0, 6),
     ),
-    dashboard=_some(enabled=st.booleans(), labels=_labels, annotations=_annotations),
+    runbookUrl=_property("runbookUrl"),
+    prometheusRule=_some(
+        enabled=st.booleans(),
+        labels=_labels,
+        alertLabels=st.dictionaries(st.sampled_from(["team", "on_call"]), _TEXT),
+        noSuccessHours=st.floats(0.1, 1000),
+        slowMinimumSeconds=st.floats(0, 1e9),
+    ),
+    dashboard=_some(
+        enabled=st.booleans(),
+        airflowUrl=_property("dashboard", "airflowUrl"),
+        labels=_labels,
+        annotations=_annotations,
+    ),
     **_pod,
 )

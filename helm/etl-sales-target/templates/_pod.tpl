@@ -45,6 +45,13 @@ spec:
         {{- toYaml . | nindent 8 }}
         {{- end }}
       {{- with include "etl-sales-target.env" . | fromYamlArray }}
+      {{- $names := dict }}
+      {{- range . }}
+      {{- if hasKey $names .name }}
+      {{- fail (printf "extraEnv: %s is set already, by another entry or by another value of the chart" .name) }}
+      {{- end }}
+      {{- $_ := set $names .name true }}
+      {{- end }}
       env:
         {{- toYaml . | nindent 8 }}
       {{- end }}

@@ -1,4 +1,4 @@
-"""Delivers a finished run's report: to a file or standard output, to XCom, to the Pushgateway.
+"""Delivers a run's report: to a file or standard output, to XCom, to the Pushgateway.
 
 Nothing here changes how the run ended: what cannot be delivered is a warning in the log.
 """

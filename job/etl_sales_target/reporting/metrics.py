@@ -18,13 +18,16 @@ PREFIX = "etl_sales_target"
 
 
 class ReportCollector(Collector):
-    """A finished run's metrics for a registry."""
+    """A run's metrics for a registry; of one that has just begun, when it did."""
 
     def __init__(self, report: Report) -> None:
         self._report = report
 
     def collect(self) -> Iterator[Metric]:
         """Every family that this run has something to say of."""
+        if self._report.outcome is Outcome.RUNNING:
+            yield from _gauges(_OF_A_START, self._report)
+            return
         yield from _of_every_run(self._report)
         if self._report.outcome is Outcome.SUCCEEDED:
             yield from _of_a_success(self._report)
@@ -36,6 +39,14 @@ def _ended(report: Report) -> float | None:
 
 # Name, help text, and what a run says of it; None: nothing, then the last known value stays.
 _Gauge = tuple[str, str, Callable[[Report], float | None]]
+
+_OF_A_START: Sequence[_Gauge] = (
+    (
+        "last_start_timestamp_seconds",
+        "When a run last began; one that hangs has not ended since.",
+        lambda report: report.started_at.timestamp(),
+    ),
+)
 
 _OF_EVERY_RUN: Sequence[_Gauge] = (
     (
