@@ -8,10 +8,12 @@ from decimal import Decimal
 from typing import Any
 
 import psycopg
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
 
+from etl_sales_target.core import plan
 from support.changes_guide import as_of
 from support.command import Job
 from support.inprocess import load
@@ -53,6 +55,7 @@ class RandomEdits(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
         self.source.execute("DELETE FROM {table}")
+        load(self.job.environ, full=True)  # whatever the last example left
         self.past = Past(period=lambda row: row[2:4])
         self.run(full=True)
 
@@ -150,10 +153,19 @@ class RandomEdits(RuleBasedStateMachine):
         )
 
 
-def test_random_edits(job: Job, source: SourceDatabase, target: TargetDatabase) -> None:
+@pytest.mark.parametrize("rows_a_slice", [1, 1_000_000])
+def test_random_edits(
+    job: Job,
+    source: SourceDatabase,
+    target: TargetDatabase,
+    monkeypatch: pytest.MonkeyPatch,
+    rows_a_slice: int,
+) -> None:
+    """Compared all at once, or in as many slices as there may be."""
+    monkeypatch.setattr(plan, "_ROWS_A_SLICE", rows_a_slice)
     machine: Any = type(
         "RandomEditsHere", (RandomEdits,), {"job": job, "source": source, "target": target}
     )
     case = machine.TestCase
-    case.settings = settings(max_examples=8, stateful_step_count=20, deadline=None)
+    case.settings = settings(max_examples=5, stateful_step_count=20, deadline=None)
     case().runTest()
