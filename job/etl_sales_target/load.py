@@ -80,7 +80,7 @@ class Load:
 
     def _announce(self, session: PostgresSession, ledger: Ledger) -> None:
         """Records the run apart from its load, so that one that is killed leaves a trace."""
-        for name in ledger.create_missing():
+        for name in ledger.layout.create_missing():
             log.info("object_created", name=name)
         ledger.open(self.report(Outcome.RUNNING))
         session.commit()
@@ -118,7 +118,7 @@ class Load:
         if plan.touched:
             self._write(source, plan, Apply(session, target.sql, recorder))
             self._reconcile(source.layout, target, plan)
-            ledger.write_loaded_periods(plan.changed_digests(), source.layout, self.run_id)
+            ledger.loaded_periods.write(plan.changed_digests(), source.layout, self.run_id)
         # Only now: until the commit it keeps others from writing the run's row.
         ledger.record_load(self.run_id, load)
 
@@ -280,6 +280,6 @@ def _plan(
             request,
             digests,
             {} if is_dry_run and not target.exists() else target.counts(),
-            {} if is_dry_run and not ledger.exists() else ledger.loaded_periods(),
+            {} if is_dry_run and not ledger.layout.exists() else ledger.loaded_periods.read(),
             digest.version(source.layout),
         )

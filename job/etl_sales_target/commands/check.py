@@ -123,14 +123,14 @@ def _of(table: TableName, among: Sequence[TableDefinition]) -> str:
 
 def _check_ledger(session: PostgresSession, ledger: Ledger) -> str:
     session.rollback()
-    made = ledger.create_missing()
-    ledger.check()
+    made = ledger.layout.create_missing()
+    ledger.layout.check()
     return f"`run` will create {', '.join(made)}" if made else "tables and privileges fit"
 
 
 def _check_target(session: PostgresSession, ledger: Ledger, layout: TableLayout) -> str:
     session.rollback()
-    ledger.create_missing()
+    ledger.layout.create_missing()
     target = Target(session, layout)
     exists = target.exists()
     if not exists:

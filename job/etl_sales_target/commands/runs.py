@@ -31,7 +31,7 @@ def runs(*, tables: Sequence[str], last: int) -> None:
     def show(definition: TableDefinition) -> None:
         session.rollback()  # of what failed for the table before it
         ledger = Ledger(session, definition.target)
-        if not ledger.exists():
+        if not ledger.layout.exists():
             raise NotFoundError(
                 f"There is no ledger in the schema {definition.target.schema} yet.",
                 remedy="The first `run` creates it.",

@@ -1,67 +1,31 @@
-"""The ledger: a row for each run and for each loaded period, in two tables beside the target.
-
-The tables below are the one description of the layout. It only ever grows: a table or column that
-is missing is added on the next run, so a newer job upgrades the layout of an older one. The layout
-of 0.1, which has other keys and names, is not upgraded.
-"""
+"""The ledger: a row for each run and for each loaded period, in two tables beside the target."""
 
 import datetime
-import json
-import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
-from itertools import islice
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy import (
-    ARRAY,
-    BigInteger,
-    Column,
     ColumnElement,
-    DateTime,
-    Executable,
-    Integer,
-    MetaData,
-    Numeric,
     Row,
-    Table,
-    Text,
     and_,
-    any_,
-    delete,
     func,
-    literal,
     select,
     text,
     update,
 )
-from sqlalchemy.dialects.postgresql import JSONB, insert
-from sqlalchemy.schema import CreateColumn, CreateSchema, CreateTable
+from sqlalchemy.dialects.postgresql import insert
 
-from etl_sales_target.core import columns, digest
-from etl_sales_target.core.copy_format import Encoder
-from etl_sales_target.core.definitions import TableLayout
-from etl_sales_target.core.digest import PeriodDigest
-from etl_sales_target.core.names import LEDGER_TABLES, TableName
-from etl_sales_target.core.periods import WHOLE_TABLE, Period
-from etl_sales_target.core.plan import LoadedPeriod, Mode
+from etl_sales_target.core.names import TableName
+from etl_sales_target.core.plan import Mode
 from etl_sales_target.core.result import Outcome, Report
+from etl_sales_target.postgres.ledger_layout import LedgerLayout
+from etl_sales_target.postgres.loaded_periods import LoadedPeriods
 from etl_sales_target.postgres.session import PostgresSession
-
-RUNS, PERIODS = LEDGER_TABLES
-
-_LOCK_LAYOUT = text("SELECT pg_advisory_xact_lock(hashtextextended('etl-sales-target layout', 0))")
-
-_HAS_SCHEMA = text("SELECT to_regnamespace(quote_ident(:name)) IS NOT NULL")
 
 # A run is overdue when it has not come back for so long after its pause.
 _OVERDUE = datetime.timedelta(minutes=2)
 _LONG_AGO = text("'-infinity'::timestamptz")
-
-_AT_A_TIME = 1000
-
-T = TypeVar("T")
 
 # A living run decides its own outcome, even where another has taken it for abandoned.
 _UNDECIDED = (Outcome.RUNNING, Outcome.ABANDONED)
@@ -73,62 +37,6 @@ _HAS_NO_SESSION = text("""
          WHERE starts_with(application_name, 'etl-sales-target ' || run_id || ' ')
     )
 """)
-
-
-def describe(schema: str) -> tuple[Table, Table]:
-    """The tables of the runs and of the loaded periods in this schema."""
-    metadata = MetaData(schema=schema)
-    runs = Table(
-        RUNS,
-        metadata,
-        Column("run_id", Text, primary_key=True),
-        Column("target_table", Text, primary_key=True),
-        Column("source_table", Text, nullable=False),
-        Column("mode", Text, nullable=False),
-        Column("triggered_by", Text, nullable=False),
-        Column("run_number", BigInteger),
-        Column("columns", ARRAY(Text)),
-        Column("history_horizon", BigInteger),
-        Column("started_at", DateTime(timezone=True), nullable=False),
-        Column("finished_at", DateTime(timezone=True)),
-        Column("next_attempt_at", DateTime(timezone=True)),
-        Column("outcome", Text, nullable=False),
-        Column("phase", Text),
-        Column("error_code", Text),
-        Column("error", Text),
-        Column("exit_code", Integer),
-        Column("snapshot", DateTime(timezone=True)),
-        Column("rows_source", BigInteger),
-        Column("rows_target", BigInteger),
-        Column("rows_read", BigInteger),
-        Column("rows_inserted", BigInteger),
-        Column("rows_deleted", BigInteger),
-        Column("rows_unchanged", BigInteger),
-        Column("periods_new", Integer),
-        Column("periods_changed", Integer),
-        Column("periods_removed", Integer),
-        Column("periods_drifted", Integer),
-        Column("periods_forced", Integer),
-        Column("periods_unchanged", Integer),
-        Column("retries", Integer),
-        Column("seconds", Numeric),
-        Column("report", JSONB),
-    )
-    loaded_periods = Table(
-        PERIODS,
-        metadata,
-        Column("target_table", Text, primary_key=True),
-        Column("period", Text, primary_key=True),
-        Column("period_year", Numeric),
-        Column("period_month", Numeric),
-        Column("row_count", BigInteger, nullable=False),
-        Column("digest", Text, nullable=False),
-        Column("digest_version", Text, nullable=False),
-        Column("sums", JSONB, nullable=False),
-        Column("run_id", Text, nullable=False),
-        Column("loaded_at", DateTime(timezone=True), nullable=False),
-    )
-    return runs, loaded_periods
 
 
 @dataclass(frozen=True)
@@ -150,47 +58,9 @@ class Ledger:
     def __init__(self, session: PostgresSession, target: TableName) -> None:
         self._session = session
         self._target = str(target)
-        self._schema = target.schema
-        self._runs, self._periods = describe(target.schema)
-
-    def exists(self) -> bool:
-        """Whether both tables are there."""
-        return all(map(self._session.column_types, (self._runs, self._periods)))
-
-    def check(self) -> None:
-        """Raises NotAllowedError where this user may not write the ledger."""
-        self._session.require(self._runs, "SELECT", "INSERT", "UPDATE")
-        self._session.require(self._periods, "SELECT", "INSERT", "DELETE")
-
-    def create_missing(self) -> list[str]:
-        """Makes the schema, tables and columns that are missing; returns their names."""
-        if not self._missing():
-            return []
-        # Two first runs at once would stumble over each other, IF NOT EXISTS or not.
-        self._session.execute(_LOCK_LAYOUT)
-        missing = self._missing()
-        for statement in missing.values():
-            self._session.execute(statement)
-        return list(missing)
-
-    def _missing(self) -> dict[str, Executable]:
-        """What the layout lacks, by name, each with the statement that makes it."""
-        missing: dict[str, Executable] = {}
-        if not self._session.execute(_HAS_SCHEMA, name=self._schema).scalar():
-            missing[self._schema] = CreateSchema(self._schema)
-        for table in (self._runs, self._periods):
-            columns = self._session.column_types(table)
-            if not columns:
-                missing[str(table)] = CreateTable(table)
-                continue
-            for column in table.columns:
-                if column.name not in columns:
-                    missing[str(column)] = self._add_column(table, column)
-        return missing
-
-    def _add_column(self, table: Table, column: Column[Any]) -> Executable:
-        definition = self._session.sql_of(CreateColumn(column))
-        return text(f"ALTER TABLE {self._session.name_of(table)} ADD COLUMN {definition}")
+        self.layout = LedgerLayout(session, target.schema)
+        self._runs = self.layout.runs
+        self.loaded_periods = LoadedPeriods(session, self.layout.periods, self._target)
 
     def open(self, report: Report) -> None:
         """Records that the run has begun, or goes on with its next attempt.
@@ -327,42 +197,6 @@ class Ledger:
         )
         return dict(self._session.execute(statement).all())  # type: ignore[arg-type]
 
-    def loaded_periods(self) -> dict[Period, LoadedPeriod]:
-        """What the last loads left in the target, by period."""
-        table = self._periods
-        found = select(
-            table.c.period, table.c.period_year, table.c.period_month, table.c.row_count,
-            table.c.digest, table.c.digest_version,
-        ).where(table.c.target_table == self._target)  # fmt: skip
-        # All periods share the text of their version.
-        return {
-            _period(*period): LoadedPeriod(rows, digest, sys.intern(version))
-            for *period, rows, digest, version in self._session.stream(found)
-        }
-
-    def write_loaded_periods(
-        self, digests: Mapping[Period, PeriodDigest | None], layout: TableLayout, run_id: str
-    ) -> None:
-        """Replaces what is on record of these periods; None: the period was removed."""
-        table = self._periods
-        for periods in _parts(digests):
-            names = literal(list(map(str, periods)), ARRAY(Text))
-            self._session.execute(
-                delete(table).where(
-                    table.c.target_table == self._target, table.c.period == any_(names)
-                )
-            )
-        version = digest.version(layout)
-        found = (
-            (
-                self._target, str(period), *period.texts, str(each.totals.rows), each.digest,
-                version, _sums(each, layout), run_id, "now",
-            )
-            for period, each in digests.items() if each
-        )  # fmt: skip
-        encoder = Encoder([columns.Column(column.name, columns.TEXT) for column in table.columns])
-        self._session.copy(table, _parts(found), encoder)
-
     def last_runs(self, number: int) -> Sequence[Row[Any]]:
         """The last runs of this target, the latest first."""
         runs = self._runs
@@ -401,19 +235,3 @@ class Ledger:
             "seconds": report.seconds,
             "report": report.as_json(),
         }
-
-
-def _parts(all_of_them: Iterable[T]) -> Iterator[list[T]]:
-    """A thousand at a time, which bounds the memory that they take on their way."""
-    remaining = iter(all_of_them)
-    while part := list(islice(remaining, _AT_A_TIME)):
-        yield part
-
-
-def _period(text: str, year: Decimal | None, month: Decimal | None) -> Period:
-    return WHOLE_TABLE if text == str(WHOLE_TABLE) else Period(year, month)
-
-
-def _sums(found: PeriodDigest, layout: TableLayout) -> str:
-    sums = zip(layout.names, found.totals.sums, strict=True)
-    return json.dumps({name: None if n is None else f"{n:f}" for name, n in sums})
