@@ -154,19 +154,21 @@ class Plan:
     def slices(self) -> Iterator[Slice]:
         """The periods to compare, in parts."""
         compared = self.reads.compared
-        most = max(_ROWS_A_SLICE, self.rows_in_source(compared) // _MOST_SLICES)
-        if self.rows_in_source(compared) <= most:
+        rows_in_all = self.rows_in_source(compared)
+        least = max(_ROWS_A_SLICE, rows_in_all / _MOST_SLICES)
+        if rows_in_all <= least:
             yield self._slice(compared)
             return
         part: list[Period] = []
         rows = 0
         for period in self.source if compared is None else compared:
-            rows += self.rows_in_source([period])
-            if part and rows > most:
-                yield self._slice(part)
-                part, rows = [], self.rows_in_source([period])
             part.append(period)
-        yield self._slice(part)
+            rows += self.rows_in_source([period])
+            if rows >= least:
+                yield self._slice(part)
+                part, rows = [], 0
+        if part:
+            yield self._slice(part)
 
     def _slice(self, periods: Sequence[Period] | None) -> Slice:
         return Slice(periods, self.rows_in_source(periods), self.rows_in_target(periods))

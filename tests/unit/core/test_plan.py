@@ -226,6 +226,25 @@ def test_what_is_read_goes_where_it_belongs(sides: Sides, force: bool, most: int
     assert plan.rows_to_read == sum(source_rows(plan, appended)) + sum(source_rows(plan, staged))
 
 
+@given(sides=SIDES, least=st.integers(1, 9))
+def test_slices_are_few_and_hold_every_compared_period_once(sides: Sides, least: int) -> None:
+    plan = make_plan(FULL, *sides, DIGEST_VERSION)
+    compared = plan.reads.compared
+    with mock.patch("etl_sales_target.core.plan._ROWS_A_SLICE", least):
+        slices = list(plan.slices())
+
+    assert len(slices) <= 2
+    if len(slices) == 1:
+        assert slices[0].periods == compared
+    else:
+        found = [period for each in slices for period in each.periods or ()]
+        assert found == list(plan.source if compared is None else compared)
+        assert all(each.rows_source >= least for each in slices[:-1])
+    for each in slices:
+        assert each.rows_source == plan.rows_in_source(each.periods)
+        assert each.rows_target == plan.rows_in_target(each.periods)
+
+
 def source_rows(plan: Plan, periods: Iterable[Period]) -> Iterable[int]:
     return (plan.source[period].totals.rows for period in periods)
 
