@@ -13,7 +13,7 @@ from etl_sales_target.core.plan import LoadRequest, Mode
 from etl_sales_target.core.result import Report
 from etl_sales_target.reporting.deliver import ReportWriter
 from etl_sales_target.run import run_tables
-from etl_sales_target.runtime import logs
+from etl_sales_target.runtime import logs, signals
 from etl_sales_target.services import definitions
 from support.command import Job
 
@@ -33,6 +33,7 @@ def load(environ: Mapping[str, str], *, full: bool = False) -> Report:
     """One `run`, by the same calls that the command makes."""
     with mock.patch.dict(os.environ, environ), signals_as_they_are():
         logs.configure("ERROR")
+        signals.raise_on_stop()
         request = LoadRequest(Mode.FULL if full else Mode.RUN, allow_shrink=True)
         settings, last = Settings.read(), _LastReport(None)
         run_tables(settings, f"test-{next(_numbers)}", request, definitions(settings), last)

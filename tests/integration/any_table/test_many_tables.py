@@ -12,6 +12,7 @@ import pytest
 from support.any_table import AnyTables, Definition
 from support.faults.holding_server import holding_server
 from support.processes import Process
+from support.result import Result
 
 ROWS = 3000
 # So that the rows of a table come in several round trips.
@@ -146,14 +147,22 @@ def test_a_stop_in_mid_copy_of_the_second(tables: AnyTables, name: str) -> None:
     assert [outcomes(tables, each) for each in definitions] == [["succeeded"], ["failed"], []]
 
 
+def _stopped_after_loading(tables: AnyTables, target: str, pushgateway: str) -> Result:
+    """A run that is stopped while it pushes the report of this table; the push takes a second."""
+    slow = {"ETL_PUSHGATEWAY_URL": pushgateway, "ETL_PUSHGATEWAY_TIMEOUT_SECONDS": "1"}
+    process = Process(["run"], tables.job.environ | slow)
+    deadline = time.monotonic() + 60
+    while loaded(tables, target) is None:
+        assert time.monotonic() < deadline, process.log()
+        time.sleep(0.02)
+    process.signal(signal.SIGTERM)
+    return process.wait(30)
+
+
 def test_a_stop_while_the_first_is_reported(tables: AnyTables, name: str) -> None:
     definitions = make(tables, name, "a", "b", "c", rows=2)
     with holding_server() as server:
-        patient = {"ETL_PUSHGATEWAY_URL": server.url, "ETL_PUSHGATEWAY_TIMEOUT_SECONDS": "1"}
-        process = Process(["run"], tables.job.environ | patient)
-        assert server.reached.wait(60), process.log()
-        process.signal(signal.SIGTERM)
-        result = process.wait(30)
+        result = _stopped_after_loading(tables, definitions[0]["target"], server.url)
 
     assert result.exit_code == 143, result.stderr
     assert result.failure["error"] == (
@@ -166,14 +175,7 @@ def test_a_stop_while_the_first_is_reported(tables: AnyTables, name: str) -> Non
 def test_a_stop_while_the_last_is_reported_is_too_late(tables: AnyTables, name: str) -> None:
     definitions = make(tables, name, "a", "b", rows=2)
     with holding_server() as server:
-        patient = {"ETL_PUSHGATEWAY_URL": server.url, "ETL_PUSHGATEWAY_TIMEOUT_SECONDS": "2"}
-        process = Process(["run"], tables.job.environ | patient)
-        deadline = time.monotonic() + 60
-        while loaded(tables, definitions[1]["target"]) is None:
-            assert time.monotonic() < deadline, process.log()
-            time.sleep(0.02)
-        process.signal(signal.SIGTERM)
-        result = process.wait(30)
+        result = _stopped_after_loading(tables, definitions[1]["target"], server.url)
 
     assert result.exit_code == 0, result.stderr
     assert [outcomes(tables, each) for each in definitions] == [["succeeded"]] * 2
