@@ -63,10 +63,11 @@ def texts(
     if draw(st.integers(0, 9)) == 0:
         text *= most_bytes // len(text.encode()) + 1
     kept = text[:most_characters]
-    encoding = "utf-16-be" if national else "utf-8"
-    while len(kept.encode(encoding)) > most_bytes:
-        excess = len(kept.encode(encoding)) - most_bytes
-        kept = kept[: -max(1, excess // 4)]
+    # The stand-in measures what is concatenated in UTF-8, national texts as well.
+    limits = {"utf-16-be": most_bytes, "utf-8": 4000} if national else {"utf-8": most_bytes}
+    for encoding, most in limits.items():
+        while (excess := len(kept.encode(encoding)) - most) > 0:
+            kept = kept[: -max(1, excess // 4)]
     return kept
 
 
