@@ -12,7 +12,7 @@ from support.kubernetes_objects import VERSIONS, problems
 
 pytestmark = needs_helm
 
-EXAMPLES = int(os.environ.get("CHART_EXAMPLES", "60"))
+EXAMPLES = int(os.environ.get("CHART_EXAMPLES", "25"))
 RELEASES = st.sampled_from([RELEASE, "prod", "1", "a.b", "r" * 53, f"{'r' * 50}.s"])
 # From the first in which the chart has native sidecars.
 NEW_ENOUGH = st.sampled_from(VERSIONS[VERSIONS.index("1.29.0") :])
