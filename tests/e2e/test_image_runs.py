@@ -86,16 +86,16 @@ def test_sigterm_in_mid_load_reaches_the_job_and_leaves_the_old_rows(
 
 
 def _wait_for_the_load(target: TargetDatabase) -> None:
-    """Until a transaction of the job writes to the target's table."""
-    writing = (
+    """Until a transaction of the job has locked the target's table."""
+    locked = (
         "SELECT count(*) FROM pg_locks WHERE relation = 'mb.sales_target'::regclass"
-        " AND mode = 'RowExclusiveLock'"
+        " AND mode = 'ShareRowExclusiveLock'"
     )
     for _ in range(200):
-        if target.query(writing) != [(0,)]:
+        if target.query(locked) != [(0,)]:
             return
         time.sleep(0.1)
-    raise AssertionError("the job never wrote to the target")
+    raise AssertionError("the job never locked the target")
 
 
 def test_a_wrong_password_of_the_target_is_not_allowed(
