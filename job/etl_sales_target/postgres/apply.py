@@ -20,6 +20,10 @@ _WORK_MEM = text("""
      WHERE pg_size_bytes(current_setting('work_mem')) < pg_size_bytes('64MB')
 """)
 
+# EXCEPT ALL by hashing would hold all rows in the server's memory, whatever work_mem says.
+_SORT = text("SET LOCAL enable_hashagg = off")
+_SORT_OR_HASH = text("SET LOCAL enable_hashagg TO DEFAULT")
+
 
 class Apply:
     """One load's writes to a target, in its transaction. Without `changes`, no history is written.
@@ -69,6 +73,7 @@ class Apply:
 
         Finds, too, what `insert_missing` inserts.
         """
+        self._session.execute(_SORT)
         rows = 0
         replaced: list[Slice] = []
         for number, each in enumerate(slices):
@@ -82,6 +87,7 @@ class Apply:
             self._to_insert.append((differences.missing, true()))
             if surplus:
                 rows += self._delete_found(differences, each)
+        self._session.execute(_SORT_OR_HASH)
         if replaced:
             periods = _all_periods(replaced)
             self._to_insert.append((self._staged, _among(self._staged, periods)))
