@@ -2,7 +2,7 @@
 
 import datetime
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from itertools import groupby, zip_longest
 from typing import Any
@@ -36,7 +36,7 @@ class ChangeFilter:
     run: int | None = None
     since: datetime.datetime | None = None
     until: datetime.datetime | None = None
-    key: Sequence[str] = field(default=())
+    key: Sequence[str] = ()
 
 
 @dataclass(frozen=True)

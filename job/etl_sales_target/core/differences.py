@@ -56,7 +56,7 @@ class Differences:
     """
 
     def __init__(self, target: SqlTable, staged: SqlTable, number: int) -> None:
-        self.target = with_place(target)
+        self.target = _with_place(target)
         self.staged = staged
         self.missing = SqlTable.temporary(f"etl_sales_target_missing_{number}", target.layout)
         self.surplus = SqlTable.temporary(f"etl_sales_target_surplus_{number}", target.layout)
@@ -109,7 +109,7 @@ class Differences:
         return and_(target.tableoid == places.part, target.ctid == places.place)
 
 
-def with_place(sql: SqlTable) -> SqlTable:
+def _with_place(sql: SqlTable) -> SqlTable:
     """The table with the system columns that say where a row is."""
     return SqlTable(
         sql.name, sql.layout, further=(SqlColumn("tableoid", OID), SqlColumn("ctid", _Tid))

@@ -227,7 +227,12 @@ def read_number(value: Decimal | int | None) -> Decimal | None:
 
 def only(periods: Sequence[Period] | None, sql: SqlTable, statement: Select[Any]) -> Select[Any]:
     """The statement for the rows of these periods alone; with None, for all. PostgreSQL's SQL."""
-    return statement if periods is None else statement.where(in_any_of(sql, periods))
+    return statement if periods is None else statement.where(among(sql, periods))
+
+
+def among(sql: SqlTable, periods: Sequence[Period] | None) -> ColumnElement[bool]:
+    """Whether a row lies in one of these periods (None: true), in PostgreSQL."""
+    return true() if periods is None else in_any_of(sql, periods)
 
 
 def in_any_of(sql: SqlTable, periods: Sequence[Period]) -> ColumnElement[bool]:

@@ -10,7 +10,7 @@ from etl_sales_target.core.copy_format import Batch, Encoder
 from etl_sales_target.core.differences import Differences
 from etl_sales_target.core.periods import Period
 from etl_sales_target.core.plan import Slice
-from etl_sales_target.core.statements import SqlTable, in_any_of
+from etl_sales_target.core.statements import SqlTable, among
 from etl_sales_target.postgres.history import ChangeRecorder
 from etl_sales_target.postgres.session import PostgresSession
 
@@ -50,7 +50,7 @@ class Apply:
 
     def delete(self, periods: Sequence[Period] | None) -> int:
         """Deletes all rows of these periods (None: of the table); returns how many."""
-        return self._delete(self._target, _among(self._target, periods))
+        return self._delete(self._target, among(self._target, periods))
 
     def append(self, batches: Iterable[Batch], periods: Sequence[Period] | None) -> int:
         """Copies the source's rows of these periods (None: of all), of which the target has none.
@@ -58,7 +58,7 @@ class Apply:
         Returns how many.
         """
         rows = self._session.copy(self._target.table, batches, self._encoder)
-        self._record(Operation.INSERT, self._target, _among(self._target, periods))
+        self._record(Operation.INSERT, self._target, among(self._target, periods))
         return rows
 
     def stage(self, batches: Iterable[Batch]) -> int:
@@ -90,7 +90,7 @@ class Apply:
         self._session.execute(_SORT_OR_HASH)
         if replaced:
             periods = _all_periods(replaced)
-            self._to_insert.append((self._staged, _among(self._staged, periods)))
+            self._to_insert.append((self._staged, among(self._staged, periods)))
             rows += self.delete(periods)
         return rows
 
@@ -124,10 +124,6 @@ class Apply:
     def _record(self, operation: Operation, sql: SqlTable, condition: ColumnElement[bool]) -> None:
         if self._changes:
             self._changes.record(operation, sql, condition)
-
-
-def _among(sql: SqlTable, periods: Sequence[Period] | None) -> ColumnElement[bool]:
-    return true() if periods is None else in_any_of(sql, periods)
 
 
 def _all_periods(slices: Iterable[Slice]) -> Sequence[Period] | None:

@@ -7,6 +7,7 @@ from sqlalchemy import Column as SqlColumn
 from sqlalchemy.schema import CreateColumn
 
 from etl_sales_target.core.columns import Column, Kind
+from etl_sales_target.core.errors import NotFoundError
 from etl_sales_target.postgres.session import PostgresSession
 
 _TIMESTAMP = re.compile(r"timestamp(?:\((\d)\))? without time zone")
@@ -33,7 +34,28 @@ def holds(found: str, column: Column) -> bool:
             return digits >= column.type.fraction_digits
 
 
-def alteration(
+def require_type(
+    session: PostgresSession,
+    sql_column: SqlColumn[Any],
+    column: Column,
+    found: str,
+    *,
+    then: str,
+) -> None:
+    """Raises NotFoundError unless a column of the type `found` keeps every value exactly.
+
+    `then` completes the suggested fix, after the statement.
+    """
+    if not holds(found, column):
+        raise NotFoundError(
+            f"Column {column.name} of {sql_column.table} is {found}, and {column.type.source} of "
+            f"the source needs {column.type.target}.",
+            remedy=f"{_alteration(session, sql_column, column, found)}; {then}",
+            column=column.name,
+        )
+
+
+def _alteration(
     session: PostgresSession, sql_column: SqlColumn[Any], column: Column, found: str
 ) -> str:
     """The statement that gives a column of the type `found` the type that it needs."""

@@ -27,7 +27,7 @@ from etl_sales_target.core.definitions import TableLayout
 from etl_sales_target.core.errors import NotFoundError
 from etl_sales_target.core.periods import Period
 from etl_sales_target.core.statements import SqlTable, in_any_of
-from etl_sales_target.postgres.columns import alteration, holds
+from etl_sales_target.postgres.columns import require_type
 from etl_sales_target.postgres.session import PostgresSession
 
 # Pruning deletes so many rows in a transaction, and so many times at most after one run.
@@ -108,14 +108,11 @@ class History:
             )
         for column, sql_column in self._sql:
             found = types.get(column.name)
-            if found is not None and not holds(found, column):
-                raise NotFoundError(
-                    f"Column {column.name} of {self.name} is {found}, and {column.type.source} of "
-                    f"the source needs {column.type.target}.",
-                    remedy=f"{alteration(self._session, sql_column, column, found)}; or rename the "
-                    "history, and `run` begins a new one.",
-                    column=column.name,
-                )
+            if found is not None:
+                require_type(
+                    self._session, sql_column, column, found,
+                    then="or rename the history, and `run` begins a new one.",
+                )  # fmt: skip
 
     @property
     def _name_in_sql(self) -> str:

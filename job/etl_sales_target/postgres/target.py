@@ -13,7 +13,7 @@ from etl_sales_target.core.errors import NotFoundError
 from etl_sales_target.core.periods import Period
 from etl_sales_target.core.statements import SqlTable
 from etl_sales_target.postgres import hazards
-from etl_sales_target.postgres.columns import alteration, holds
+from etl_sales_target.postgres.columns import require_type
 from etl_sales_target.postgres.history import History
 from etl_sales_target.postgres.session import PostgresSession
 
@@ -81,14 +81,7 @@ class Target:
                     f"with {without(self.layout, column.name)} in ETL_TABLES_FILE.",
                     column=column.name,
                 )
-            if not holds(found, column):
-                raise NotFoundError(
-                    f"Column {column.name} of {self.name} is {found}, and {column.type.source} of "
-                    f"the source needs {column.type.target}.",
-                    remedy=f"{alteration(self._session, sql_column, column, found)}; "
-                    "then `run --full`.",
-                    column=column.name,
-                )
+            require_type(self._session, sql_column, column, found, then="then `run --full`.")
 
     @property
     def _name_in_sql(self) -> str:
