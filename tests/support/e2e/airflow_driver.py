@@ -29,7 +29,8 @@ def parse() -> Any:
     """The DAG as a scheduler finds it in its folder."""
     if ON_AIRFLOW_2:
         bag = DagBag(FOLDER)
-        bag.sync_to_db()  # The events of datasets are about what stands there.
+        # The events of datasets are about what stands in the database.
+        bag.sync_to_db()  # type: ignore[attr-defined]
     else:
         bag = BundleDagBag(FOLDER, bundle_path=FOLDER, bundle_name="dags-folder")
     assert not bag.import_errors, bag.import_errors
