@@ -9,23 +9,22 @@ import pytest
 import yaml
 
 from support.chart import CHART
-from support.documents import DOCS
+from support.documents import AIRFLOW_EXAMPLES, AIRFLOW_GUIDE
 from support.project import PROJECT
 
-GUIDE = (DOCS / "airflow.md").read_text()
 DAG = ast.parse((PROJECT / "dag/etl_sales_target.py").read_text())
 
 
 def table(first_key: str) -> dict[str, str]:
     """The table whose first row has this key: key to default, both without backquotes."""
-    [rows] = re.findall(rf"(?m)^\| `{first_key}` \|.*\n(?:\|.*\n)*", GUIDE)
+    [rows] = re.findall(rf"(?m)^\| `{first_key}` \|.*\n(?:\|.*\n)*", AIRFLOW_GUIDE)
     cells = (row.strip("| ").split(" | ") for row in rows.splitlines())
     return {key.strip("`"): default.strip("`") for key, default, *_ in cells}
 
 
 def test_the_guide_names_values_that_exist() -> None:
     values = yaml.safe_load((CHART / "values.yaml").read_text())
-    named = set(re.findall(r"`((?:{})\.[A-Za-z.]+)`".format("|".join(values)), GUIDE))
+    named = set(re.findall(r"`((?:{})\.[A-Za-z.]+)`".format("|".join(values)), AIRFLOW_GUIDE))
     assert len(named) > 5
     assert {path for path in named if not _has(values, path.split("."))} == set()
 
@@ -78,6 +77,6 @@ def test_every_file_of_the_dag_but_itself_is_kept_from_the_search() -> None:
     )
 
 
-@pytest.mark.parametrize("example", re.findall(r"```python\n(.*?)```", GUIDE, re.DOTALL))
+@pytest.mark.parametrize("example", AIRFLOW_EXAMPLES)
 def test_the_examples_are_python(example: str) -> None:
     ast.parse(example)

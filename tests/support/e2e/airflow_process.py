@@ -3,7 +3,7 @@
 import json
 import os
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,6 +31,10 @@ class DagRun:
     report: Any = None
     tables: dict[str, str] = field(default_factory=dict)
     error: str = ""
+
+
+# Runs the DAG to its end; its arguments are the run's params.
+Trigger = Callable[..., DagRun]
 
 
 class AirflowProcess:
