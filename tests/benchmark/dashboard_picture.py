@@ -101,6 +101,7 @@ def _picture(prometheus: Prometheus, start: float, end: float) -> str:
     box = f"0 0 {width} {height}"
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{box}" font-family="{fonts}">',
+        f"<metadata>sha256:{dashboard.digest()}</metadata>",
         f'<rect width="{width}" height="{height}" fill="#f4f5f7"/>',
         _words(14, 28, shown["title"], size=18, weight="bold"),
     ]

@@ -1,9 +1,10 @@
-"""The dashboard queries only metrics that docs/metrics.md describes."""
+"""The dashboard queries only metrics that docs/metrics.md describes; its picture is of today."""
 
 import json
 import re
 
 from support.chart import needs_helm, render
+from support.dashboard import PICTURE, digest
 from support.documents import DOCS
 
 pytestmark = needs_helm
@@ -29,3 +30,8 @@ def test_it_queries_only_what_is_documented_and_with_its_own_variables() -> None
                 assert 'namespace=~"$namespace"' in selector
                 chosen = 'target_table="$target_table"' in selector
                 assert chosen == (panel["title"] not in OF_EVERY_TABLE)
+
+
+def test_its_picture_was_drawn_from_it() -> None:
+    redraw = "cd tests && ../.venv/bin/python -m benchmark.dashboard_picture ../docs/dashboard.svg"
+    assert f"<metadata>sha256:{digest()}</metadata>" in PICTURE.read_text(), redraw

@@ -1,5 +1,7 @@
 """The dashboard's queries and the alerts, on a real Prometheus, after real runs."""
 
+import functools
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -43,6 +45,14 @@ def pushing(job: Job, gateway: Pushgateway) -> Job:
         "ETL_KUBERNETES_NAMESPACE": NAMESPACE,
     }
     return job
+
+
+def wait_for_alert(prometheus: Prometheus, alert: str, *, fires: bool = True) -> None:
+    """Returns once it fires, or does so no more."""
+    deadline = time.monotonic() + 30
+    while (alert in prometheus.firing()) != fires:
+        assert time.monotonic() < deadline, (alert, fires, prometheus.firing())
+        time.sleep(0.1)
 
 
 def test_every_query_of_the_dashboard_returns_data(
@@ -106,13 +116,7 @@ def test_each_alert_fires_after_what_it_is_for(
         rule.pop("for", None)
 
     with Prometheus(gateway, rules) as prometheus:
-
-        def wait_for(alert: str, *, fires: bool = True) -> None:
-            deadline = time.monotonic() + 30
-            while (alert in prometheus.firing()) != fires:
-                assert time.monotonic() < deadline, (alert, fires, prometheus.firing())
-                time.sleep(0.1)
-
+        wait_for = functools.partial(wait_for_alert, prometheus)
         wait_for("EtlSalesTargetPushFailing")
         assert pushing("run").exit_code == 0
         wait_for("EtlSalesTargetPushFailing", fires=False)
@@ -142,6 +146,29 @@ def test_each_alert_fires_after_what_it_is_for(
         assert pushing("run").exit_code == 0
         wait_for("EtlSalesTargetSlow")
         assert "EtlSalesTargetGuardRefused" not in prometheus.firing()
+
+
+def test_a_run_that_hangs_is_an_alert_until_it_ends(
+    pushing: Job, small_source: SourceDatabase, standin: OracleStandin, gateway: Pushgateway
+) -> None:
+    values = {"enabled": True, "runningHours": 3 / 3600}
+    rules = render({"prometheusRule": values}).one("PrometheusRule")["spec"]
+    resumed = threading.Event()
+    with Prometheus(gateway, rules) as prometheus:
+        assert pushing("run").exit_code == 0
+        small_source.execute("UPDATE {table} SET target_amount = 8 WHERE id = 13")
+        standin.faults.before_fetch(lambda _rows: resumed.wait(60))
+        hanging = pushing.start("run")
+        try:
+            wait_for_alert(prometheus, "EtlSalesTargetRunningTooLong")
+            [alert] = prometheus.alerts("EtlSalesTargetRunningTooLong")
+        finally:
+            resumed.set()
+        _, said = hanging.communicate(timeout=60)
+        assert hanging.returncode == 0, said
+        wait_for_alert(prometheus, "EtlSalesTargetRunningTooLong", fires=False)
+    labels = alert["labels"]
+    assert (labels["namespace"], labels["target_table"]) == (NAMESPACE, "mb.sales_target")
 
 
 def test_a_table_that_is_left_out_while_another_is_loaded_is_out_of_date(
@@ -183,7 +210,4 @@ def test_a_refused_push_is_an_alert(
     assert result.exit_code == 0
     assert "inconsistent" in result.event("metrics_push_failed")["error"]
     with Prometheus(gateway, rules) as prometheus:
-        deadline = time.monotonic() + 30
-        while "EtlSalesTargetPushFailing" not in prometheus.firing():
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
+        wait_for_alert(prometheus, "EtlSalesTargetPushFailing")

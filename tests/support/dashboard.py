@@ -1,5 +1,6 @@
 """The chart's dashboard as Grafana asks Prometheus: its variables replaced by what is chosen."""
 
+import hashlib
 import json
 import re
 from collections.abc import Mapping
@@ -7,12 +8,20 @@ from string import Template
 from typing import Any
 
 from support.chart import CHART
+from support.documents import DOCS
 from support.monitoring import Prometheus
 
 FILE = CHART / "dashboards" / "etl-sales-target.json"
 
+PICTURE = DOCS / "dashboard.svg"
+
 # What Grafana puts in the place of the namespace where none is chosen.
 ALL = ".*"
+
+
+def digest() -> str:
+    """A hash of the dashboard's JSON, which its picture bears: it says what was drawn."""
+    return hashlib.sha256(FILE.read_bytes()).hexdigest()
 
 
 def with_choices(text: str, *, namespace: str = ALL, target_table: str) -> dict[str, Any]:

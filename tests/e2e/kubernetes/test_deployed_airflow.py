@@ -100,7 +100,7 @@ def test_the_triggerer_follows_a_deferred_load(
     assert len(watched.seen) == 1
     assert target.rows() == small_source.rows()
     assert airflow.records.events()[-1]["rows_inserted"] == 24
-    assert cluster.pods() == []
+    cluster.wait_until(lambda: not cluster.pods())
 
 
 @pytest.mark.usefixtures("installed")
@@ -127,7 +127,7 @@ def test_the_next_try_takes_over_the_pod_of_a_worker_that_is_gone(
     assert target.rows() == small_source.rows()
     left_running = "The pod is left running" in airflow.log(DAG, run_id)
     assert left_running == bool(grace_seconds)
-    assert cluster.pods() == []
+    cluster.wait_until(lambda: not cluster.pods())
 
 
 @pytest.mark.usefixtures("installed")
