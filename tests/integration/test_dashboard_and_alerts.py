@@ -154,10 +154,14 @@ def test_a_run_that_hangs_is_an_alert_until_it_ends(
     values = {"enabled": True, "runningHours": 3 / 3600}
     rules = render({"prometheusRule": values}).one("PrometheusRule")["spec"]
     resumed = threading.Event()
+
+    def hang(_rows: int) -> None:
+        resumed.wait(60)
+
     with Prometheus(gateway, rules) as prometheus:
         assert pushing("run").exit_code == 0
         small_source.execute("UPDATE {table} SET target_amount = 8 WHERE id = 13")
-        standin.faults.before_fetch(lambda _rows: resumed.wait(60))
+        standin.faults.before_fetch(hang)
         hanging = pushing.start("run")
         try:
             wait_for_alert(prometheus, "EtlSalesTargetRunningTooLong")

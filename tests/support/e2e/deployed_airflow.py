@@ -22,12 +22,15 @@ _STOP_SECONDS = 20
 # A task whose worker has been silent for so long is tried again.
 _LOST_AFTER_SECONDS = 12
 
-_SERVICES = {
+_SERVICES: dict[str, tuple[str, ...]] = {
     # Their log servers would all want the same port.
     "scheduler": ("scheduler", "--skip-serve-logs"),
     "triggerer": ("triggerer", "--skip-serve-logs"),
 }
-_SERVICES_OF_AIRFLOW_3 = {"api-server": ("api-server",), "dag-processor": ("dag-processor",)}
+_SERVICES_OF_AIRFLOW_3: dict[str, tuple[str, ...]] = {
+    "api-server": ("api-server",),
+    "dag-processor": ("dag-processor",),
+}
 
 
 class DeployedAirflow:
