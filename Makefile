@@ -35,7 +35,8 @@ SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
 CREATED = $(shell date --utc --date=@$(SOURCE_DATE_EPOCH) +%Y-%m-%dT%H:%M:%SZ)
 BASE_IMAGE ?= debian:trixie-slim
 PLATFORMS ?= linux/amd64,linux/arm64
-# An SPDX expression for all that is in the image.
+# An SPDX expression for all that is in the image: the project's own license is Apache-2.0, but Debian's packages,
+# Python's and Oracle's client have theirs, and nobody has put those into one expression.
 LICENSES ?= NOASSERTION
 # Only what is known is said.
 LABELS = version=$(VERSION) revision=$(REVISION) created=$(CREATED) licenses=$(LICENSES) \
