@@ -19,7 +19,7 @@ class Outcome:
 
 
 def read(file: Path) -> dict[str, Outcome]:
-    """The outcomes by module. A failed test is named without its parameters, which may be values."""
+    """The outcomes by module. A failed test's parameters are left out: they may be values."""
     found: dict[str, Outcome] = {}
     for case in ElementTree.parse(file).iter("testcase"):  # noqa: S314 - pytest's own
         outcome = found.setdefault(case.attrib["classname"], Outcome())
