@@ -58,6 +58,27 @@ def test_it_says_what_was_found(report: str) -> None:
     assert "test_that_fails` ORA-01555" in report
 
 
+def test_a_database_out_of_reach_leaves_no_report(tmp_path: Path) -> None:
+    file = tmp_path / "report.md"
+    done = subprocess.run(
+        [sys.executable, "-m", "oracle_report", str(file)],
+        env={
+            **os.environ,
+            "PYTHONPATH": "tests:job",
+            "ORACLE_TEST_CONN": "oracle://apps:secret-4711@127.0.0.1:1/none",
+        },
+        cwd=PROJECT,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+
+    assert done.returncode == 1
+    assert "The database cannot be reached: DPY-6005" in done.stdout
+    assert "secret-4711" not in done.stdout + done.stderr
+    assert not file.exists()
+
+
 def test_parameters_of_a_test_are_left_out(tmp_path: Path) -> None:
     file = tmp_path / "results.xml"
     file.write_text(

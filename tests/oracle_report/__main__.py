@@ -6,16 +6,21 @@ import platform
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import oracledb
 
 from demo.databases import databases
 from etl_sales_target.config import airflow_connection
+from etl_sales_target.config.settings import Settings
+from etl_sales_target.core.errors import JobError
 from etl_sales_target.oracle import parameters
+from etl_sales_target.oracle.client_library import choose_mode
+from etl_sales_target.oracle.session import initialise_driver
 from oracle_report import outcomes, server
 
 _VARIABLE = "ORACLE_TEST_CONN"
@@ -30,11 +35,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     options.file.parent.mkdir(parents=True, exist_ok=True)
     with _uri() as uri, tempfile.TemporaryDirectory() as folder:
-        connection = airflow_connection.parse(uri, name=_VARIABLE)
         try:
-            found = list(server.facts(parameters.parameters(connection).connect_arguments()))
-        except oracledb.Error as error:
-            print(f"The database cannot be reached: {', '.join(server.codes(str(error)))}")
+            found = list(server.facts(_connect_arguments(uri)))
+        except (oracledb.Error, JobError) as error:
+            codes = ", ".join(server.codes(str(error)))
+            print(f"The database cannot be reached: {codes or type(error).__name__}")
             return 1
         results = Path(folder) / "results.xml"
         exit_code = _run_tests(options.tests, results)
@@ -52,6 +57,13 @@ def _uri() -> Iterator[str]:
         return
     with databases(0) as both:
         yield both.source_uri
+
+
+def _connect_arguments(uri: str) -> Mapping[str, Any]:
+    """What the driver takes to connect, once it is in the mode in which the job would use it."""
+    found = parameters.parameters(airflow_connection.parse(uri, name=_VARIABLE))
+    initialise_driver(choose_mode("auto", Settings.read().oracle_client_dir, found))
+    return found.connect_arguments()
 
 
 def _run_tests(tests: Sequence[str], results: Path) -> int:
