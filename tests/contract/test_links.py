@@ -10,7 +10,7 @@ from support.project import PROJECT
 
 
 @pytest.mark.parametrize(
-    "document", [PROJECT / "README.md", *DOCS.glob("*.md")], ids=lambda path: path.name
+    "document", [*PROJECT.glob("*.md"), *DOCS.rglob("*.md")], ids=lambda path: path.name
 )
 def test_every_link_leads_somewhere(document: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", document.read_text()):

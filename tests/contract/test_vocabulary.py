@@ -16,7 +16,18 @@ REPLACED = re.compile(
 MAY_NAME_THEM = {"CHANGELOG.md", "docs/glossary.md", "tests/contract/test_vocabulary.py"}
 FILES = [
     file
-    for folder in ("job", "dag", "docker", "helm", "docs", "tests", "README.md", "CHANGELOG.md")
+    for folder in (
+        "job",
+        "dag",
+        "docker",
+        "helm",
+        "docs",
+        "tests",
+        "README.md",
+        "CHANGELOG.md",
+        "CONTRIBUTING.md",
+        "SECURITY.md",
+    )
     for file in sorted({PROJECT / folder, *(PROJECT / folder).rglob("*")})
     if file.suffix in {".md", ".py", ".sql", ".yaml", ".tpl", ".txt", ".json", ".svg", ".c"}
     and "node_modules" not in file.parts

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from support.processes import Process
+from support.processes import MEASURED, Process
 from support.result import Result
 
 _TIMEOUT_SECONDS = 60
@@ -47,7 +47,7 @@ class Job:
         """The same, but in a new Python, and returns at once."""
         return subprocess.Popen(
             [*self.prefix, sys.executable, "-m", "etl_sales_target", *arguments],
-            env=self.environ | environ,
+            env=self.environ | environ | MEASURED,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
