@@ -28,16 +28,16 @@ def test_every_file_is_as_it_would_be_written(path: Path) -> None:
 def test_a_new_setting_arrives_everywhere() -> None:
     like = all_settings()[-1]
     more = [
-        dataclasses.replace(
-            like, variable="ETL_SPEED", kind=Number("knots", 1, 30), default=7,
+        like._replace(
+            variable="ETL_SPEED", kind=Number("knots", 1, 30), default=7,
             chart_value="settings.ETL_SPEED", sentence="How fast.", is_secret=False,
         ),
-        dataclasses.replace(
-            like, variable="ETL_MAP", kind=FILE, default=Unset("no map"),
+        like._replace(
+            variable="ETL_MAP", kind=FILE, default=Unset("no map"),
             chart_value="settings.ETL_MAP", sentence="Where.", is_secret=False,
         ),
-        dataclasses.replace(
-            like, variable="ETL_KEY", default=Unset("none"), chart_value="connections.key",
+        like._replace(
+            variable="ETL_KEY", default=Unset("none"), chart_value="connections.key",
             kind=Text("text", str), sentence="The key.", is_secret=True,
         ),
     ]  # fmt: skip

@@ -13,7 +13,7 @@ def rendered(document: str, settings: Iterable[Setting]) -> str:
     """
     settings = tuple(settings)
     parts = [
-        f"### {group.value}\n\n{_table(found)}\n"
+        f"### {group.value}\n\n{_table(found)}"
         for group in Group
         if (found := [each for each in settings if each.group is group])
     ]

@@ -3,9 +3,9 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from enum import Enum
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from environs import Env, EnvError
 
@@ -30,8 +30,7 @@ class Group(Enum):
     LINEAGE = "Lineage"
 
 
-@dataclass(frozen=True)
-class Unset:
+class Unset(NamedTuple):
     """What it means that a variable is not set: in words, and as the value that the job then has.
 
     In a pod of the chart it may mean something else.
@@ -45,8 +44,7 @@ class Unset:
 REQUIRED = Unset("required")
 
 
-@dataclass(frozen=True)
-class Setting:
+class Setting(NamedTuple):
     """A variable, and all that is said of it.
 
     Links in the sentence begin at the project's root. `chart_value` is the chart's value that sets

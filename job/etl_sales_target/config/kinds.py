@@ -2,10 +2,9 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from ipaddress import IPv6Address
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 from urllib.parse import urlsplit
 
 from environs import Env, EnvError, validate
@@ -42,8 +41,7 @@ class Kind(Protocol):
         """
 
 
-@dataclass(frozen=True)
-class Number:
+class Number(NamedTuple):
     """A whole number of a unit; both limits are inclusive."""
 
     unit: str
@@ -66,8 +64,7 @@ class Number:
         return env.int(variable, validate=limits)
 
 
-@dataclass(frozen=True)
-class Choice:
+class Choice(NamedTuple):
     """One of several words."""
 
     words_to_choose: tuple[str, ...]
@@ -88,8 +85,7 @@ class Choice:
         return env.str(variable, validate=validate.OneOf(self.words_to_choose))
 
 
-@dataclass(frozen=True)
-class Text:
+class Text(NamedTuple):
     """Text of a form that `pattern` describes, if any, and `parse` understands.
 
     `parse` raises ValueError or UnicodeError for any other; its message completes a sentence.

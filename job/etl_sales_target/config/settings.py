@@ -5,7 +5,7 @@ its Secret from here. To add a setting, add a field, run it, and use the field.
 """
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from etl_sales_target.config import kinds
@@ -81,7 +81,7 @@ class Settings:
     tables_file: Path | None = setting(
         Group.TABLES,
         "ETL_TABLES_FILE",
-        replace(kinds.FILE, parse=_file_of_tables),
+        kinds.FILE._replace(parse=_file_of_tables),
         Unset("none (the sales target is loaded)"),
         "The file that defines the tables to load: see [docs/tables.md](docs/tables.md).",
         chart_value="tables",
@@ -178,7 +178,7 @@ class Settings:
     pushgateway_url: str | None = setting(
         Group.METRICS,
         "ETL_PUSHGATEWAY_URL",
-        replace(kinds.URL, parse=_pushgateway_url),
+        kinds.URL._replace(parse=_pushgateway_url),
         Unset("none (nothing is pushed)"),
         "The URL of the Prometheus Pushgateway, such as `http://pushgateway:9091`.",
     )
@@ -233,7 +233,7 @@ class LineageSettings:
     url: str | None = setting(
         Group.LINEAGE,
         "OPENLINEAGE_URL",
-        replace(kinds.URL, parse=_lineage_url),
+        kinds.URL._replace(parse=_lineage_url),
         Unset("none (nothing is sent)"),
         "The URL of the OpenLineage server (Marquez, DataHub …) that each run reports to, such as "
         "`http://marquez:5000`: see [docs/lineage.md](docs/lineage.md).",
