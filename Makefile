@@ -62,7 +62,7 @@ comma := ,
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo databases test coverage packages lint actionlint format lock bench chart-table chart-audit airflow-test conformance image sbom scan chart release release-check release-image compose-demo test-oracle oracle-report show-reports e2e soak audit clean $(AIRFLOWS:%=test-%)
+.PHONY: help setup demo databases test coverage packages lint actionlint format lock bench configuration chart-audit airflow-test conformance image sbom scan chart release release-check release-image compose-demo test-oracle oracle-report show-reports e2e soak audit clean $(AIRFLOWS:%=test-%)
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -130,8 +130,8 @@ lock: $(VENV)/uv-ready ## Lock the requirements anew (UPGRADE=--upgrade for newe
 		done; \
 	fi
 
-chart-table: setup ## Write the table of values in the chart's README from values.yaml
-	$(VENV)/bin/python helm/values_table.py
+configuration: setup ## Write what describes the settings: docs/configuration.md and the chart's values, schema and README
+	PYTHONPATH=tools $(VENV)/bin/python -m configuration
 
 chart-audit: setup .venv-checkov/ready ## Check the chart's objects by Checkov's rules for Kubernetes
 	mkdir -p dist

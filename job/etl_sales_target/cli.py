@@ -63,7 +63,7 @@ def _print_versions(ctx: click.Context, _param: click.Parameter, value: bool) ->
 def cli() -> None:
     """Keep PostgreSQL tables equal to Oracle tables.
 
-    Connections and settings come from the environment; see the README.
+    Connections and settings come from the environment; see docs/configuration.md.
     """
 
 

@@ -11,7 +11,7 @@ pytestmark = needs_helm
 
 def test_none_unless_asked_for() -> None:
     manifests = render()
-    assert not any("LINEAGE" in name for name in manifests.one("ConfigMap")["data"])
+    assert "OPENLINEAGE_URL" not in manifests.one("ConfigMap")["data"]
     assert len(manifests.one("NetworkPolicy")["spec"]["egress"]) == 3
 
 
@@ -19,7 +19,10 @@ def test_address_and_way_there() -> None:
     peers: list[dict[str, Any]] = [{"namespaceSelector": {}}]
     manifests = render(
         {
-            "openLineage": {"url": "http://marquez.lineage:5000", "namespace": "warehouse"},
+            "settings": {
+                "OPENLINEAGE_URL": "http://marquez.lineage:5000",
+                "OPENLINEAGE_NAMESPACE": "warehouse",
+            },
             "networkPolicy": {"openLineage": {"to": peers}},
         }
     )
@@ -34,7 +37,9 @@ def test_address_and_way_there() -> None:
 
 def test_the_key_stays_a_secret() -> None:
     connections = {**CONNECTIONS, "openLineageApiKey": "Osprey-of-the-lineage"}
-    manifests = render({"connections": connections, "openLineage": {"url": "https://l.example"}})
+    manifests = render(
+        {"connections": connections, "settings": {"OPENLINEAGE_URL": "https://l.example"}}
+    )
     assert "OPENLINEAGE_API_KEY" in manifests.one("Secret")["data"]
     assert "OPENLINEAGE_API_KEY" not in manifests.one("ConfigMap")["data"]
     assert manifests.one("NetworkPolicy")["spec"]["egress"][-1]["ports"][0]["port"] == 443
@@ -42,4 +47,4 @@ def test_the_key_stays_a_secret() -> None:
 
 def test_a_password_in_its_address_is_refused() -> None:
     with pytest.raises(HelmError, match="schema"):
-        render({"openLineage": {"url": "http://u:p@marquez:5000"}})
+        render({"settings": {"OPENLINEAGE_URL": "http://u:p@marquez:5000"}})

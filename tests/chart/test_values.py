@@ -1,17 +1,15 @@
 """The values: what is refused, and what the README says of them."""
 
-import importlib.util
 import json
 from collections.abc import Iterator
-from types import ModuleType
 from typing import Any
 
 import pytest
 import yaml
 
+from configuration import values_table
 from support.chart import CHART, CONNECTIONS, HelmError, helm, needs_helm, render
 from support.kubernetes_objects import VERSIONS, problems
-from support.project import PROJECT
 
 MANY_VALUES = {
     "defaults": {},
@@ -176,22 +174,7 @@ def _unlike(schema: dict[str, Any], values: dict[str, Any], *, path: str) -> Ite
         yield from _unlike(schema["properties"][key], values[key], path=f"{path}{key}.")
 
 
-@pytest.fixture
-def table() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("table", PROJECT / "helm" / "values_table.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def test_the_readme_lists_the_values_as_they_are(table: ModuleType) -> None:
-    readme, values = (CHART / "README.md").read_text(), (CHART / "values.yaml").read_text()
-    assert table.rendered(readme, values) == readme, "run `make chart-table`"
-
-
-def test_a_value_without_a_comment_is_refused(table: ModuleType) -> None:
+def test_a_value_without_a_comment_is_refused() -> None:
     readme, values = (CHART / "README.md").read_text(), (CHART / "values.yaml").read_text()
     with pytest.raises(ValueError, match=r"cronJob\.suspend has no comment"):
-        table.rendered(readme, values.replace("  # -- Suspend it.\n", ""))
+        values_table.rendered(readme, values.replace("  # -- Suspend it.\n", ""))

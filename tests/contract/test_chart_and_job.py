@@ -11,12 +11,16 @@ import pytest
 import yaml
 
 from etl_sales_target.config import tables_file
+from etl_sales_target.config.description import Setting
+from etl_sales_target.config.kinds import Choice, Number
 from etl_sales_target.config.settings import (
     OPENLINEAGE_API_KEY,
     ORACLE_CONNECTION,
     POSTGRES_CONNECTION,
     PUSHGATEWAY_PASSWORD,
+    LineageSettings,
     Settings,
+    all_settings,
 )
 from etl_sales_target.core.errors import ConfigurationError
 from support.chart import CHART, CONNECTIONS, needs_helm, render
@@ -24,35 +28,33 @@ from support.project import PROJECT
 
 Read = Callable[[dict[str, str]], dict[str, Any]]
 
-# The chart sets that one itself, where there are `tables`.
-SETTINGS = {f"ETL_{name.upper()}" for name in Settings.__dataclass_fields__} - {"ETL_TABLES_FILE"}
+# Those that are simply a value of the chart.
+SETTINGS = {
+    each.variable: each for each in all_settings() if each.chart_value.startswith("settings.")
+}
 
-# Whoever starts the pod says who; and a pod has no terminal whose presence could choose the form.
+# What a pod of the chart has where neither the chart nor the job sets it.
 LEFT_TO_THE_POD = {"triggered_by": "somebody", "log_format": "json"}
 
-# One other value for each setting, to see it arrive.
+# What is not of a kind that has other values of its own.
 OTHER = {
-    "ETL_CONNECTIONS_DIR": "/run/connections",
     "ETL_SOURCE_TABLE": "SALES.TARGETS",
     "ETL_TARGET_TABLE": "dwh.targets",
-    "ETL_BATCH_ROWS": 1_000_000,
-    "ETL_ORACLE_MODE": "thin",
-    "ETL_ORACLE_CLIENT_DIR": "/opt/client",
-    "ETL_CONNECT_TIMEOUT_SECONDS": 1,
-    "ETL_CALL_TIMEOUT_SECONDS": 86_400,
-    "ETL_LOCK_TIMEOUT_SECONDS": 2,
-    "ETL_RETRY_BUDGET_SECONDS": 0,
-    "ETL_MAX_SHRINK_PERCENT": 0,
-    "ETL_CHANGES_RETENTION_DAYS": 30,
-    "ETL_TRIGGERED_BY": "the chart",
     "ETL_PUSHGATEWAY_URL": "http://pushgateway:9091",
-    "ETL_PUSHGATEWAY_USER": "pusher",
-    "ETL_PUSHGATEWAY_CA_FILE": "/ca.pem",
-    "ETL_PUSHGATEWAY_TIMEOUT_SECONDS": 1,
-    "ETL_KUBERNETES_NAMESPACE": "warehouse",
-    "ETL_LOG_LEVEL": "DEBUG",
-    "ETL_LOG_FORMAT": "text",
+    "OPENLINEAGE_URL": "http://marquez:5000",
 }
+
+
+def other(setting: Setting) -> Any:
+    """A value of this setting that is not its default."""
+    match setting.kind:
+        case Number(minimum=minimum, maximum=maximum):
+            return minimum if setting.default != minimum else maximum
+        case Choice(words_to_choose=words):
+            return next(word for word in words if word != setting.default)
+    return OTHER.get(
+        setting.variable, "/other" if setting.kind.schema.get("pattern") == "^/" else "other"
+    )
 
 
 TABLE_NAMES = [
@@ -70,13 +72,13 @@ def read(monkeypatch: pytest.MonkeyPatch) -> Read:
         with monkeypatch.context() as patch:
             for name, value in environ.items():
                 patch.setenv(name, value)
-            return vars(Settings.read())
+            return vars(Settings.read()) | vars(LineageSettings.read())
 
     return settings
 
 
 def test_the_chart_has_every_setting_and_no_other() -> None:
-    assert yaml.safe_load((CHART / "values.yaml").read_text())["settings"].keys() == SETTINGS
+    assert yaml.safe_load((CHART / "values.yaml").read_text())["settings"].keys() == SETTINGS.keys()
 
 
 @needs_helm
@@ -86,10 +88,18 @@ def test_the_charts_defaults_are_the_jobs(read: Read) -> None:
 
 
 @needs_helm
+def test_the_alerts_are_about_the_jobs_default_target(read: Read) -> None:
+    rules = yaml.safe_dump(render({"prometheusRule": {"enabled": True}}).one("PrometheusRule"))
+    assert str(read({})["target_table"]) in rules
+
+
+@needs_helm
 def test_every_setting_arrives_in_the_job(read: Read) -> None:
-    assert OTHER.keys() == SETTINGS
-    defaults, changed = read({}), read(render({"settings": OTHER}).one("ConfigMap")["data"])
-    assert {name for name in defaults if defaults[name] == changed[name]} == {"tables_file"}
+    changed = {name: other(setting) for name, setting in SETTINGS.items()}
+    defaults, arrived = read({}), read(render({"settings": changed}).one("ConfigMap")["data"])
+
+    unchanged = {name for name in defaults if defaults[name] == arrived[name]}
+    assert unchanged == {"tables_file", "parent_id"}
 
 
 @needs_helm

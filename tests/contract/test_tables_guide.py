@@ -10,7 +10,7 @@ from etl_sales_target.config.settings import Settings
 from etl_sales_target.core.columns import ColumnType, Kind
 from etl_sales_target.core.errors import ConfigurationError
 from etl_sales_target.core.names import LEDGER_TABLES, column_name_fault
-from support.documents import readme_table
+from support.documents import DOCS
 from support.tables_guide import GUIDE, Block, blocks, examples, section
 
 SCHEMA = json.loads(tables_file.SCHEMA.read_text())
@@ -64,4 +64,4 @@ def test_the_names_that_are_refused() -> None:
 
 
 def test_the_readme_leads_here() -> None:
-    assert "docs/tables.md" in " ".join(readme_table("Settings")["ETL_TABLES_FILE"])
+    assert "(tables.md)" in (DOCS / "configuration.md").read_text()

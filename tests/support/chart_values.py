@@ -129,13 +129,14 @@ VALUES: _Values = _some(
         ETL_BATCH_ROWS=st.integers(1, 1_000_000),
         ETL_TRIGGERED_BY=_TEXT,
         ETL_KUBERNETES_NAMESPACE=_property("settings", "ETL_KUBERNETES_NAMESPACE"),
+        OPENLINEAGE_URL=st.just("http://marquez:5000"),
+        OPENLINEAGE_NAMESPACE=_TEXT,
         ETL_PUSHGATEWAY_URL=st.sampled_from(["", "http://gateway:9091", "https://gateway/a"]),
     ),
     certificateAuthorities=_some(
         configMap=_object_name, key=_property("certificateAuthorities", "key")
     ),
     oracleNet=_some(secret=_object_name),
-    openLineage=_some(url=st.just("http://marquez:5000"), namespace=_TEXT.filter(bool)),
     serviceAccount=_some(create=st.booleans(), name=_object_name, annotations=_annotations),
     networkPolicy=_some(
         enabled=st.booleans(),

@@ -34,9 +34,9 @@
     # If it is missing, the job fails at once with a clear message; the kubelet would wait for the Secret.
     optional: true
     items:
-      {{- range list "AIRFLOW_CONN_ORACLE_CONN_ID" "AIRFLOW_CONN_POSTGRES_CONN_ID" "ETL_PUSHGATEWAY_PASSWORD" "OPENLINEAGE_API_KEY" }}
-      - key: {{ . }}
-        path: {{ . }}
+      {{- range $key, $_ := include "etl-sales-target.secrets" . | fromYaml }}
+      - key: {{ $key }}
+        path: {{ $key }}
       {{- end }}
 {{- if .Values.tables }}
 - name: tables

@@ -11,9 +11,12 @@ TARGET_NAME_BYTES = 55
 # The ledger's tables, in the schema of each target.
 LEDGER_TABLES = ("etl_sales_target_runs", "etl_sales_target_periods")
 
-_IDENTIFIER = r"[A-Za-z_][A-Za-z0-9_$#]*"
-_COLUMN = re.compile(_IDENTIFIER)
-_TABLE = re.compile(rf"({_IDENTIFIER})\.({_IDENTIFIER})")
+# Regular expressions that JSON Schema knows too.
+IDENTIFIER = r"[A-Za-z_][A-Za-z0-9_$#]*"
+TARGET_IDENTIFIER = rf"[A-Za-z_][A-Za-z0-9_$#]{{0,{TARGET_NAME_BYTES - 1}}}"
+
+_COLUMN = re.compile(IDENTIFIER)
+_TABLE = re.compile(rf"({IDENTIFIER})\.({IDENTIFIER})")
 _HISTORY_SUFFIX = "_changes"
 _HISTORY_PREFIX = "change_"
 # PostgreSQL's documentation, "System Columns".

@@ -188,6 +188,7 @@ def _oracle_dsn(
 def _oracle_address(connection: Connection, protocol: str | None, connect_data: str) -> str:
     hosts_protocol, _, host = str(connection.host).rpartition("://")
     protocol = _plain("protocol", protocol or hosts_protocol or "tcp").upper()
+    # ConnectParams would write SSL_SERVER_DN_MATCH=ON for TCPS, whatever the extra says.
     return (
         f"(DESCRIPTION=(ADDRESS=(PROTOCOL={protocol})"
         f"(HOST={_plain('host', host)})(PORT={connection.port or _PORT}))"

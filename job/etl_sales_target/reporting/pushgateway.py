@@ -91,7 +91,7 @@ class Pushgateway:
     def _handler(
         self, url: str, method: str, timeout: float | None, headers: Any, data: bytes
     ) -> Callable[[], None]:
-        """The shape in which prometheus_client takes a transport."""
+        """The shape in which prometheus_client takes one; its own have no login with `ca_file`."""
         del timeout  # Our own.
         return lambda: self._request(method, url, data, dict(headers))
 

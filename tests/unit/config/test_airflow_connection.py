@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+import oracledb
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -176,6 +177,19 @@ ORACLE_ADDRESS = (
 )
 def test_where_oracle_is(text: str, dsn: str) -> None:
     assert oracle(text)["dsn"] == dsn
+
+
+def test_why_the_descriptor_is_not_connect_params() -> None:
+    """Theirs says SSL_SERVER_DN_MATCH=ON for TCPS, which would override the connection's extra."""
+    text = f"{ORACLE}/S?protocol=tcps&ssl_server_dn_match=false"
+    theirs = oracledb.ConnectParams(host="h", service_name="S", protocol="tcps")
+    matches = []
+    for dsn in (oracle(text)["dsn"], theirs.get_connect_string()):
+        read = oracledb.ConnectParams(ssl_server_dn_match=oracle(text)["ssl_server_dn_match"])
+        read.parse_connect_string(dsn)
+        matches.append(read.ssl_server_dn_match)
+
+    assert matches == [False, True]
 
 
 def test_all_that_oracledb_connect_gets() -> None:

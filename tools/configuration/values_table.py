@@ -1,37 +1,27 @@
-"""Generates the table of values in the chart's README from the comments in values.yaml.
-
-`python helm/values_table.py` writes it between the two markers in the README.
-"""
+"""The table of values in the chart's README, from the comments in values.yaml."""
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
+from typing import Any
 
 import yaml
 
-CHART = Path(__file__).parent / "etl-sales-target"
-README = CHART / "README.md"
+from configuration.sections import replaced
 
-_BEGIN = "<!-- values: begin; made by `make chart-table` -->\n"
-_END = "<!-- values: end -->\n"
 _COMMENT = "# -- "
 
 
 def rendered(readme: str, values: str) -> str:
     """The README's text with the table of these values.
 
-    Raises ValueError if a value has no comment, or if the README lacks the markers.
+    Raises ValueError if a value has no comment, or if the README has no section for the table.
     """
-    before, _, rest = readme.partition(_BEGIN)
-    _, end, after = rest.partition(_END)
-    if not end:
-        raise ValueError(f"The README lacks the lines {_BEGIN!r} and {_END!r}.")
     rows = [
         f"| `{path}` | `{json.dumps(default)}` | {comment} |"
         for path, default, comment in _values(values)
     ]
     table = ["| value | default | what it is for |", "|---|---|---|", *rows]
-    return f"{before}{_BEGIN}{chr(10).join(table)}\n{_END}{after}"
+    return replaced(readme, "values", "\n".join(table) + "\n")
 
 
 def _values(text: str) -> Iterator[tuple[str, object, str]]:
@@ -41,7 +31,7 @@ def _values(text: str) -> Iterator[tuple[str, object, str]]:
 
 
 def _walk(
-    node: yaml.Node, value: dict[str, object], lines: list[str], *, path: str
+    node: Any, value: Any, lines: list[str], *, path: str
 ) -> Iterator[tuple[str, object, str]]:
     """A row for each key that has a comment; keys without one are groups of further keys."""
     for key, child in node.value:
@@ -53,13 +43,3 @@ def _walk(
             yield from _walk(child, value[key.value], lines, path=f"{key_path}.")
         else:
             raise ValueError(f"{key_path} has no comment.")
-
-
-def main() -> None:
-    """Write the table."""
-    values = (CHART / "values.yaml").read_text(encoding="utf-8")
-    README.write_text(rendered(README.read_text(encoding="utf-8"), values), encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()

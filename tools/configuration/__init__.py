@@ -1,0 +1,1 @@
+"""Writes everything that describes the settings, from their descriptions in the job."""
