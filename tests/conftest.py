@@ -12,6 +12,7 @@ from hypothesis import settings
 
 from demo.embedded_postgres import EmbeddedPostgres, unwind_on_sigterm
 from oracle_standin import OracleStandin
+from oracle_standin.installation import install
 
 # Before anything imports it: an assert there says as much as one in a test.
 pytest.register_assert_rewrite("support")
@@ -52,10 +53,17 @@ def postgres() -> Iterator[EmbeddedPostgres]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def _installed(postgres: EmbeddedPostgres) -> str:
+    """The name of a database in which the stand-in is installed already, to make others from."""
+    install(postgres.create_database("installed"))
+    return "installed"
+
+
 @pytest.fixture
-def standin_database_url(postgres: EmbeddedPostgres) -> Iterator[str]:
+def standin_database_url(postgres: EmbeddedPostgres, _installed: str) -> Iterator[str]:
     """The empty database behind the stand-in: its schema `apps` is what Oracle shows."""
-    yield from _fresh_database(postgres, "standin")
+    yield from _fresh_database(postgres, "standin", _installed)
 
 
 @pytest.fixture
@@ -71,7 +79,9 @@ def standin(standin_database_url: str) -> Iterator[OracleStandin]:
         yield server
 
 
-def _fresh_database(postgres: EmbeddedPostgres, kind: str) -> Iterator[str]:
+def _fresh_database(
+    postgres: EmbeddedPostgres, kind: str, template: str = "template1"
+) -> Iterator[str]:
     name = f"{kind}_{next(_database_numbers)}"
-    yield postgres.create_database(name)
+    yield postgres.create_database(name, template)
     postgres.drop_database(name)

@@ -20,6 +20,7 @@ from support.alerts import (
     TABLE,
     TABLES,
     WARNINGS,
+    WEEK,
     YESTERDAY,
     alerts_of,
     outcome,
@@ -155,5 +156,6 @@ def test_what_an_alert_says(tmp_path: Path, rules: dict[str, Any], alert: str) -
                 }
             ],
         },
+        every="1h" if hour > WEEK else "15m",
     )
     assert done.returncode == 0, done.stdout + done.stderr

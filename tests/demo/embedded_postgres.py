@@ -108,9 +108,11 @@ class EmbeddedPostgres:
         login = f"{quote(user, safe='')}:{quote(password or self.password, safe='')}"
         return f"postgresql://{login}@{_LOOPBACK}:{self.port}/{quote(database, safe='')}"
 
-    def create_database(self, name: str) -> str:
-        """Create an empty database and return its address."""
-        self._administer(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    def create_database(self, name: str, template: str = "template1") -> str:
+        """Create a database, a copy of one that nobody is connected to; return its address."""
+        # Copied files take half as long as a copy by way of the log, where nothing is synced.
+        statement = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy")
+        self._administer(statement.format(sql.Identifier(name), sql.Identifier(template)))
         return self.url(name)
 
     def drop_database(self, name: str) -> None:

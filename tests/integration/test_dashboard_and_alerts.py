@@ -178,7 +178,7 @@ def test_a_run_that_hangs_is_an_alert_until_it_ends(
 def test_a_table_that_is_left_out_while_another_is_loaded_is_out_of_date(
     pushing: Job, small_source: SourceDatabase, gateway: Pushgateway, tmp_path: Path
 ) -> None:
-    hours = 20 / 3600
+    hours = 10 / 3600
     tables = [
         {"source": small_source.table, "target": f"mb.{each}"} for each in ("first", "second")
     ]
