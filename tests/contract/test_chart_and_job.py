@@ -47,7 +47,8 @@ OTHER = {
 
 def other(setting: Setting) -> Any:
     """A value of this setting that is not its default."""
-    match setting.kind:
+    kind: object = setting.kind
+    match kind:
         case Number(minimum=minimum, maximum=maximum):
             return minimum if setting.default != minimum else maximum
         case Choice(words_to_choose=words):
