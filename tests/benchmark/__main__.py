@@ -14,6 +14,7 @@ from benchmark.contenders import (
     Contender,
     Sample,
     after_an_edit,
+    of_adbc,
     of_loading,
     of_peers,
     of_reloading,
@@ -33,7 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add("--rows", type=int, nargs="+", default=[100_000, 1_000_000], help="the sizes")
     add("--peers-up-to", type=int, default=1_000_000, help="larger sizes: the job alone")
     add("--delays", type=float, nargs="*", default=[5, 20], help="ms added to a round trip")
-    add("--delays-up-to", type=int, default=100_000, help="larger sizes: no delay alone")
+    add("--delays-up-to", type=int, default=1_000_000, help="larger sizes: no delay alone")
+    add("--delayed-peers-up-to", type=int, default=100_000, help="larger sizes: the job and ADBC")
     add("--repeats", type=int, default=5, help="rounds that count")
     add("--peer-repeats", type=int, default=1, help="of these, rounds with the others as well")
     options = parser.parse_args(arguments)
@@ -56,25 +58,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _measure_sales_target(ready: Stage, options: argparse.Namespace) -> dict[Conditions, Samples]:
-    own = [*of_loading(SALES_TARGET), *of_reloading(SALES_TARGET)]
+    own = [*of_loading(SALES_TARGET), *of_reloading(SALES_TARGET), *of_adbc()]
     peers = of_peers() if ready.rows <= options.peers_up_to else []
-    rounds = [
-        [*own, *(peers if number < options.peer_repeats else ())]
-        for number in range(options.repeats)
-    ]
+    without_peers = [own] * options.repeats
+    rounds = [[*own, *peers]] * options.peer_repeats + without_peers[options.peer_repeats :]
+    delayed = rounds if ready.rows <= options.delayed_peers_up_to else without_peers
     delays = options.delays if ready.rows <= options.delays_up_to else ()
-    return _measure(ready, rounds, delays)
+    return _measure(ready, rounds, delayed, delays)
 
 
 def _measure(
-    ready: Stage, rounds: Sequence[Sequence[Contender]], delays: Iterable[float]
+    ready: Stage,
+    rounds: Sequence[Sequence[Contender]],
+    delayed: Sequence[Sequence[Contender]],
+    delays: Iterable[float],
 ) -> dict[Conditions, Samples]:
     _run(ready, rounds[:1], "priming")
     undelayed = Conditions(ready.table.name, ready.rows, 0)
     found = {undelayed: _run(ready, rounds, "measuring")}
     for delay in delays:
         ready.set_delay(delay)
-        samples = _run(ready, rounds, f"measuring, {delay:g} ms of delay")
+        samples = _run(ready, delayed, f"measuring, {delay:g} ms of delay")
         found[Conditions(ready.table.name, ready.rows, delay)] = samples
     ready.set_delay(0)
     found[undelayed] |= _run(ready, [after_an_edit(ready.table)] * len(rounds), "measuring")

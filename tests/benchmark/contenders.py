@@ -23,6 +23,8 @@ DLT = "dlt: sql_database, pyarrow, CSV"
 AIRFLOW = "Airflow: GenericTransfer"
 PANDAS = "pandas: read_sql, to_sql"
 PEERS = (CHUNKED_INSERT, DLT, AIRFLOW, PANDAS)
+ADBC_EXACT = "ADBC, NUMBER as text and cast"
+ADBC_LOSSY = "ADBC, its defaults"
 
 _ROOT = Path(__file__).parents[2]
 _JOB = str(Path(sys.executable).with_name("etl-sales-target"))
@@ -117,11 +119,21 @@ def of_peers() -> list[Contender]:
     ]
 
 
+def of_adbc() -> list[Contender]:
+    """The quickest other way, with and without an exact result; it checks nothing afterwards."""
+    return [_peer(ADBC_EXACT, "with_adbc.py", "exact"), _peer(ADBC_LOSSY, "with_adbc.py")]
+
+
 def _peer(
-    name: str, script: str, *, environment: str = ".venv-bench", table: str = "sales_target"
+    name: str,
+    script: str,
+    *arguments: str,
+    environment: str = ".venv-bench",
+    table: str = "sales_target",
 ) -> Contender:
     python = str(_ROOT / environment / "bin" / "python")
-    return Contender(name, [python, str(Path(__file__).parent / "peers" / script)], _empty, table)
+    path = str(Path(__file__).parent / "peers" / script)
+    return Contender(name, [python, path, *arguments], _empty, table)
 
 
 def start_up(stage: Stage) -> Usage:

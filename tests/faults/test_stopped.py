@@ -87,7 +87,7 @@ def test_while_oracle_owes_an_answer(
             released.wait(30)
 
     standin.faults.before_fetch(hold)
-    process = job.start("run", ETL_BATCH_ROWS="5")
+    process = job.start("run", ETL_BATCH_ROWS="1")
     assert reached.wait(30)
     process.send_signal(number)
     start = time.monotonic()

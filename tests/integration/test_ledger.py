@@ -36,7 +36,7 @@ def test_a_failed_run_is_on_record_with_its_reason(
 ) -> None:
     standin.faults.ora_error(1555, after_rows=15)
 
-    result = job("run", ETL_BATCH_ROWS="5")
+    result = job("run", ETL_BATCH_ROWS="1")
 
     assert result.exit_code == 75
     assert target.last_run("outcome", "exit_code", "phase", "error_code", "error") == (
@@ -102,7 +102,7 @@ def test_a_temporary_error_is_tried_again_from_a_new_snapshot(
     )
     standin.faults.ora_error(1555, after_rows=10)
 
-    result = job("run", ETL_BATCH_ROWS="5", ETL_RETRY_BUDGET_SECONDS="30")
+    result = job("run", ETL_BATCH_ROWS="1", ETL_RETRY_BUDGET_SECONDS="30")
 
     assert result.exit_code == 0, result.stderr
     assert result.event("retry_scheduled")["code"] == "ORA-01555"
@@ -159,7 +159,7 @@ def start_and_wait_for_rows(job: Job, standin: OracleStandin) -> subprocess.Pope
     reached = threading.Event()
     standin.faults.before_fetch(lambda rows: reached.set() if rows >= 10 else None)
     standin.faults.delay(fetch=0.7)
-    process = job.start("run", ETL_BATCH_ROWS="5")
+    process = job.start("run", ETL_BATCH_ROWS="1")
     assert reached.wait(30)
     return process
 

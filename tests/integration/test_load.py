@@ -116,7 +116,7 @@ def test_a_change_in_mid_read_is_left_for_the_next_run(
         lambda _rows: source.execute(next(edits, "DELETE FROM {table} WHERE id = -1"))
     )
 
-    result = job("run", ETL_BATCH_ROWS="100")
+    result = job("run", ETL_BATCH_ROWS="20")
 
     assert result.exit_code == 0, result.stderr
     assert result.event("reconciliation_passed")["rows"] == 1000
@@ -170,7 +170,7 @@ def test_sigterm_leaves_the_old_rows(
     reached = threading.Event()
     standin.faults.before_fetch(lambda rows: reached.set() if rows >= 10 else None)
     standin.faults.delay(fetch=1)
-    process = job.start("run", "--full", ETL_BATCH_ROWS="5")
+    process = job.start("run", "--full", ETL_BATCH_ROWS="1")
     assert reached.wait(30)
 
     process.terminate()
@@ -193,7 +193,7 @@ def test_a_killed_run_leaves_the_old_rows_and_no_lock(
     reached = threading.Event()
     standin.faults.before_fetch(lambda rows: reached.set() if rows >= 10 else None)
     standin.faults.delay(fetch=1)
-    process = job.start("run", "--full", ETL_BATCH_ROWS="5")
+    process = job.start("run", "--full", ETL_BATCH_ROWS="1")
     assert reached.wait(30)
 
     process.kill()
@@ -211,7 +211,7 @@ def test_two_runs_never_load_at_once(
     reached = threading.Event()
     standin.faults.before_fetch(lambda _rows: reached.set())
     standin.faults.delay(fetch=0.5)
-    first = job.start("run", ETL_BATCH_ROWS="5")
+    first = job.start("run", ETL_BATCH_ROWS="1")
     assert reached.wait(30)
 
     second = job("run")
@@ -265,7 +265,7 @@ def test_a_source_that_fails_in_mid_read_leaves_the_old_rows(
     small_source.execute("UPDATE {table} SET target_amount = 0")
     fault(standin.faults)
 
-    result = job("run", ETL_BATCH_ROWS="5")
+    result = job("run", ETL_BATCH_ROWS="1")
 
     assert result.exit_code == 75, result.stderr
     assert result.failure["code"] == code
@@ -277,7 +277,7 @@ def test_a_silent_source_is_given_up(
 ) -> None:
     standin.faults.delay(fetch=30)
 
-    result = job("run", ETL_CALL_TIMEOUT_SECONDS="1", ETL_BATCH_ROWS="5")
+    result = job("run", ETL_CALL_TIMEOUT_SECONDS="1", ETL_BATCH_ROWS="1")
 
     assert result.exit_code == 75
     assert result.failure["code"] == "DPY-4024"

@@ -80,9 +80,9 @@ def test_debug_adds_the_stack_trace(
 ) -> None:
     standin.faults.ora_error(1555, after_rows=15)
 
-    plain = job("run", ETL_BATCH_ROWS="5")
+    plain = job("run", ETL_BATCH_ROWS="1")
     standin.faults.ora_error(1555, after_rows=15)
-    debug = job("run", ETL_BATCH_ROWS="5", ETL_LOG_LEVEL="DEBUG")
+    debug = job("run", ETL_BATCH_ROWS="1", ETL_LOG_LEVEL="DEBUG")
 
     assert plain.failure["code"] == "ORA-01555"
     assert "Traceback" not in plain.stderr

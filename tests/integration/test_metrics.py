@@ -226,7 +226,7 @@ def test_a_killed_run_is_counted_by_the_next(
     reached = threading.Event()
     standin.faults.before_fetch(lambda rows: reached.set() if rows >= 10 else None)
     standin.faults.delay(fetch=0.7)
-    process = pushing.start("run", ETL_BATCH_ROWS="5")
+    process = pushing.start("run", ETL_BATCH_ROWS="1")
     assert reached.wait(30)
     process.kill()
     process.communicate()

@@ -105,7 +105,7 @@ def test_of_a_failed_run(
 ) -> None:
     standin.faults.ora_error(1555, after_rows=15)
 
-    result = job("run", "--report", str(file), ETL_BATCH_ROWS="5")
+    result = job("run", "--report", str(file), ETL_BATCH_ROWS="1")
 
     report = validated(file.read_text())
     assert report["exit_code"] == result.exit_code == 75

@@ -52,7 +52,7 @@ def test_text_and_a_bar(
 ) -> None:
     standin.faults.delay(fetch=0.2)
 
-    text = shown(job, terminal, "run", ETL_BATCH_ROWS="5")
+    text = shown(job, terminal, "run", ETL_BATCH_ROWS="1")
 
     # The bar: rows so far and in all, remaining time from the known count, rows per second.
     bars = re.findall(r"copy: +(\d+)%\|.*?\| ([\d.]+)/24\.0 \[(.*?)\]", text)

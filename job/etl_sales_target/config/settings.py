@@ -122,8 +122,8 @@ class Settings:
         "ETL_BATCH_ROWS",
         Number("rows", 1, 1_000_000),
         10_000,
-        "The most rows to fetch per round trip to Oracle; fewer if rows are long. Raise it if a "
-        "round trip takes some milliseconds.",
+        "A round trip to Oracle fetches four times as many rows, fewer if they are long. Raise it "
+        "if a round trip takes tens of milliseconds.",
     )
     connect_timeout_seconds: int = setting(
         Group.TIMEOUTS,

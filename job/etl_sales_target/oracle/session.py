@@ -164,7 +164,8 @@ class OracleSession:
         sql, parameters = self._compile(statement, literal=literal)
         log.debug("source_query", sql=sql)
         with translated(doing), self._driver.cursor() as cursor:
-            cursor.arraysize = fetch_rows
+            # The first rows come with the answer to the statement itself.
+            cursor.arraysize = cursor.prefetchrows = fetch_rows
             cursor.outputtypehandler = _numbers_as_text
             self._call(cursor.execute, sql, parameters)
             yield Rows(cursor, self._call)

@@ -29,6 +29,9 @@ from etl_sales_target.oracle.session import OracleSession, Rows
 # while a processor's own cache still holds them: see docs/benchmark.md.
 _ROWS_AT_A_TIME = 1000
 
+# Over a distance, round trips decide how long a load takes: see docs/benchmark.md.
+_BATCHES_A_ROUND_TRIP = 4
+
 # What the rows of a round trip can take, if each is as long as its columns allow.
 _BYTES_A_ROUND_TRIP = 16 * 2**20
 
@@ -117,7 +120,8 @@ class Source:
 
     def _fetch_rows(self, row_bytes: int) -> int:
         """How many rows of at most this length a round trip brings."""
-        return max(1, min(self._batch_rows, _BYTES_A_ROUND_TRIP // row_bytes))
+        most = _BATCHES_A_ROUND_TRIP * self._batch_rows
+        return max(1, min(most, _BYTES_A_ROUND_TRIP // row_bytes))
 
     def resolve(self) -> str:
         """What the source's name stands for: table, view or synonym, from Oracle's dictionary.
@@ -179,13 +183,12 @@ class Source:
     def batches(self, periods: Sequence[Period] | None) -> Generator[Batch, None, None]:
         """All rows of these periods (None: of the table), a few at a time, by one query.
 
-        A round trip brings `ETL_BATCH_ROWS`, or fewer if rows are long; no batch has more rows than
-        a round trip.
+        A round trip brings four times `ETL_BATCH_ROWS`, or fewer if rows are long.
 
         If you might not read it to its end, close it while the connection is still open.
         """
         row_bytes = sum(column.type.most_bytes for column in self.layout.columns)
-        at_a_time = min(_ROWS_AT_A_TIME, self._fetch_rows(row_bytes))
+        at_a_time = min(_ROWS_AT_A_TIME, self._batch_rows, self._fetch_rows(row_bytes))
         statement = statements.source_rows(self._sql, periods)
         with self._valid_texts(), self._query(statement, row_bytes=row_bytes) as rows:
             self._require_columns(rows)

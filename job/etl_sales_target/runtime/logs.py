@@ -8,7 +8,6 @@ from typing import Any
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
-from tqdm import tqdm
 
 _HIDDEN = "***"
 # Shorter secrets would cut ordinary words to pieces, and are none.
@@ -150,7 +149,12 @@ class _AboveTheBar:
 
     def write(self, text: str) -> None:
         with contextlib.suppress(OSError, ValueError):
-            tqdm.write(text, file=sys.stderr, end="")
+            if _shows_bars:
+                from tqdm import tqdm  # noqa: PLC0415
+
+                tqdm.write(text, file=sys.stderr, end="")
+            else:
+                sys.stderr.write(text)
 
     def flush(self) -> None:
         with contextlib.suppress(OSError, ValueError):

@@ -3,12 +3,14 @@
 import shutil
 import time
 from collections.abc import Iterable, Iterator, Sized
-from typing import TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import structlog
-from tqdm import tqdm
 
 from etl_sales_target.runtime import logs
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 log = structlog.get_logger()
 
@@ -36,27 +38,18 @@ class _Progress:
         self._total = total
         self._rows = 0
         self._start = self._logged = time.monotonic()
-        # A terminal without a size, as a container's may be, is taken for a usual one.
-        columns, lines = shutil.get_terminal_size()
-        self._bar = tqdm(
-            total=total,
-            ncols=columns,
-            nrows=lines,
-            unit=" rows",
-            unit_scale=True,
-            desc="copy",
-            leave=False,
-            disable=not logs.shows_bars(),
-        )
+        self._bar = _bar(total) if logs.shows_bars() else None
 
     def add(self, rows: int) -> None:
         self._rows += rows
-        self._bar.update(rows)
-        if time.monotonic() - self._logged >= _LOG_EVERY_SECONDS and self._bar.disable:
+        if self._bar is not None:
+            self._bar.update(rows)
+        elif time.monotonic() - self._logged >= _LOG_EVERY_SECONDS:
             self.log("copy_progress")
 
     def close(self) -> None:
-        self._bar.close()
+        if self._bar is not None:
+            self._bar.close()
 
     def log(self, event: str) -> None:
         self._logged = time.monotonic()
@@ -69,3 +62,14 @@ class _Progress:
             rows_per_second=round(rate),
             seconds_left=round((self._total - self._rows) / rate) if rate else None,
         )
+
+
+def _bar(total: int) -> "tqdm[Any]":
+    from tqdm import tqdm  # noqa: PLC0415 - a pod, which has no terminal, need not load it
+
+    # A terminal without a size, as a container's may be, is taken for a usual one.
+    columns, lines = shutil.get_terminal_size()
+    return tqdm(
+        total=total, ncols=columns, nrows=lines,
+        unit=" rows", unit_scale=True, desc="copy", leave=False,
+    )  # fmt: skip

@@ -155,7 +155,7 @@ def test_a_run_that_fails_leaves_nothing(
     loaded.execute("UPDATE {table} SET target_amount = 0")
     standin.faults.ora_error(1555, after_rows=10)
 
-    assert job("run", ETL_BATCH_ROWS="5").exit_code == 75
+    assert job("run", ETL_BATCH_ROWS="1").exit_code == 75
     assert history(target) == []
 
 
