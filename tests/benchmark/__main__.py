@@ -21,7 +21,7 @@ from benchmark.contenders import (
     start_up,
 )
 from benchmark.process import Usage
-from benchmark.stage import Stage, stage
+from benchmark.stage import AT_ONCE, Pace, Stage, stage
 from benchmark.table import Conditions, Samples
 from benchmark.tables import MIXED, SALES_TARGET, WIDE
 from demo.embedded_postgres import unwind_on_sigterm
@@ -34,8 +34,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add("--rows", type=int, nargs="+", default=[100_000, 1_000_000], help="the sizes")
     add("--peers-up-to", type=int, default=1_000_000, help="larger sizes: the job alone")
     add("--delays", type=float, nargs="*", default=[5, 20], help="ms added to a round trip")
-    add("--delays-up-to", type=int, default=1_000_000, help="larger sizes: no delay alone")
-    add("--delayed-peers-up-to", type=int, default=100_000, help="larger sizes: the job and ADBC")
+    add("--rows-per-second", type=int, nargs="*", default=[250_000], help="of a slow source")
+    add("--paces-up-to", type=int, default=1_000_000, help="larger sizes: no slow source")
+    add("--paced-peers-up-to", type=int, default=100_000, help="larger sizes: the job and ADBC")
     add("--repeats", type=int, default=5, help="rounds that count")
     add("--peer-repeats", type=int, default=1, help="of these, rounds with the others as well")
     options = parser.parse_args(arguments)
@@ -52,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             with stage(rows, other) as ready:
                 rounds = [of_loading(other)] * options.repeats
                 _run(ready, rounds[:1], "priming")
-                found[Conditions(other.name, rows, 0)] = _run(ready, rounds, "measuring")
+                found[Conditions(other.name, rows, AT_ONCE)] = _run(ready, rounds, "measuring")
     _print(found, starts)
     return 0
 
@@ -62,26 +63,28 @@ def _measure_sales_target(ready: Stage, options: argparse.Namespace) -> dict[Con
     peers = of_peers() if ready.rows <= options.peers_up_to else []
     without_peers = [own] * options.repeats
     rounds = [[*own, *peers]] * options.peer_repeats + without_peers[options.peer_repeats :]
-    delayed = rounds if ready.rows <= options.delayed_peers_up_to else without_peers
-    delays = options.delays if ready.rows <= options.delays_up_to else ()
-    return _measure(ready, rounds, delayed, delays)
+    paced = rounds if ready.rows <= options.paced_peers_up_to else without_peers
+    delays = [Pace(delay=delay) for delay in options.delays]
+    rates = [Pace(rows_per_second=rows) for rows in options.rows_per_second]
+    paces = [*delays, *rates] if ready.rows <= options.paces_up_to else []
+    return _measure(ready, rounds, paced, paces)
 
 
 def _measure(
     ready: Stage,
     rounds: Sequence[Sequence[Contender]],
-    delayed: Sequence[Sequence[Contender]],
-    delays: Iterable[float],
+    paced: Sequence[Sequence[Contender]],
+    paces: Iterable[Pace],
 ) -> dict[Conditions, Samples]:
     _run(ready, rounds[:1], "priming")
-    undelayed = Conditions(ready.table.name, ready.rows, 0)
-    found = {undelayed: _run(ready, rounds, "measuring")}
-    for delay in delays:
-        ready.set_delay(delay)
-        samples = _run(ready, delayed, f"measuring, {delay:g} ms of delay")
-        found[Conditions(ready.table.name, ready.rows, delay)] = samples
-    ready.set_delay(0)
-    found[undelayed] |= _run(ready, [after_an_edit(ready.table)] * len(rounds), "measuring")
+    unpaced = Conditions(ready.table.name, ready.rows, AT_ONCE)
+    found = {unpaced: _run(ready, rounds, "measuring")}
+    for pace in paces:
+        ready.set_pace(pace)
+        samples = _run(ready, paced, f"measuring, source {pace}")
+        found[Conditions(ready.table.name, ready.rows, pace)] = samples
+    ready.set_pace(AT_ONCE)
+    found[unpaced] |= _run(ready, [after_an_edit(ready.table)] * len(rounds), "measuring")
     return found
 
 

@@ -40,7 +40,7 @@ def as_text(found: Mapping[Conditions, Samples], starts: Sequence[Usage]) -> str
     lines = []
     for conditions, samples in found.items():
         of_table = _OF_TABLE[conditions.table]
-        goals = _delayed(conditions, samples) if conditions.delay else of_table(samples)
+        goals = _paced(conditions, samples) if any(conditions.pace) else of_table(samples)
         lines += [_line(conditions.table, conditions.rows, goal) for goal in goals]
     lines.append(["", "", *_line("", 0, _start_up(starts))[2:]])
     return tabulate(
@@ -90,8 +90,8 @@ def _of_sales_target(samples: Samples) -> Iterator[Goal]:
     )
 
 
-def _delayed(conditions: Conditions, samples: Samples) -> Iterator[Goal]:
-    where = f", {conditions.delay:g} ms per round trip"
+def _paced(conditions: Conditions, samples: Samples) -> Iterator[Goal]:
+    where = f", source {conditions.pace}"
     yield _not_slower_than_adbc(samples, where)
     seconds = median(sample.seconds for sample in samples[UNCHANGED])
     yield Goal(f"nothing changed{where}", 0, "<= 1.2 s", f"{seconds:.2f} s", seconds <= 1.2)

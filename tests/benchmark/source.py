@@ -1,8 +1,9 @@
-"""The stand-in for Oracle as a process whose round trips can be made longer.
+"""The stand-in for Oracle as a process that can be made slower.
 
 `python -m benchmark.source DATABASE_URL` prints one line of JSON when it is ready. Each line that
-it reads is a delay in milliseconds, from then on added to every execute and fetch, and answered
-with an empty line. It ends with its input.
+it reads is a JSON object, answered with an empty line: from then on, `delay` milliseconds are
+added to every execute and fetch, and a session sends at most `rows_per_second` rows (0: any
+number). It ends with its input.
 """
 
 import json
@@ -17,8 +18,9 @@ def main() -> None:
         print(json.dumps({"uri": f"oracle://{uri}"}), flush=True)
         for line in sys.stdin:
             standin.faults.clear()
-            if seconds := float(line) / 1000:
-                standin.faults.delay(execute=seconds, fetch=seconds)
+            pace = json.loads(line)
+            seconds, rows = pace["delay"] / 1000, pace["rows_per_second"]
+            standin.faults.delay(execute=seconds, fetch=seconds, row=1 / rows if rows else 0)
             print(flush=True)
 
 

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import psycopg
 
@@ -16,6 +16,22 @@ from benchmark.tables import SALES_TARGET, MeasuredTable
 from demo.embedded_postgres import EmbeddedPostgres
 
 MEASURED = "measured"
+
+
+class Pace(NamedTuple):
+    """How slow the source is made: milliseconds added to a round trip, rows a second (0: any)."""
+
+    delay: float = 0
+    rows_per_second: int = 0
+
+    def __str__(self) -> str:
+        if self.rows_per_second:
+            return f"{self.rows_per_second:,} rows/s"
+        return f"{self.delay:g} ms"
+
+
+AT_ONCE = Pace()
+
 TESTS = Path(__file__).parents[1]
 
 # The target has one checkpoint, just before each measurement, and no vacuum but the contenders'
@@ -57,10 +73,10 @@ class Stage:
     def close(self) -> None:
         self._standin.communicate()
 
-    def set_delay(self, milliseconds: float) -> None:
-        """From now on every execute and fetch takes so much longer."""
+    def set_pace(self, pace: Pace) -> None:
+        """From now on the source is as slow as this."""
         assert self._standin.stdin is not None
-        self._standin.stdin.write(f"{milliseconds}\n")
+        self._standin.stdin.write(json.dumps(pace._asdict()) + "\n")
         self._standin.stdin.flush()
         self._answer()
 

@@ -7,21 +7,22 @@ from typing import NamedTuple
 from tabulate import tabulate
 
 from benchmark.contenders import CEILING, Sample
+from benchmark.stage import Pace
 
 Samples = dict[str, list[Sample]]
 
 HEADERS = [
-    "table", "contender", "rows", "delay ms", "seconds (min-max)", "rows/s", "of the ceiling",
+    "table", "contender", "rows", "source", "seconds (min-max)", "rows/s", "of the ceiling",
     "peak MiB", "WAL MB", "client CPU s", "result",
 ]  # fmt: skip
 
 
 class Conditions(NamedTuple):
-    """A table's name and rows, and the milliseconds added to each of the source's round trips."""
+    """A table's name and rows, and how slow the source was made."""
 
     table: str
     rows: int
-    delay: float
+    pace: Pace
 
 
 def as_text(found: Mapping[Conditions, Samples]) -> str:
@@ -37,7 +38,7 @@ def _lines(conditions: Conditions, samples: Samples) -> list[list[str]]:
             conditions.table,
             name,
             f"{conditions.rows:,}",
-            f"{conditions.delay:g}",
+            str(conditions.pace),
             *_line(of_contender, samples[CEILING]),
         ]
         for name, of_contender in samples.items()

@@ -311,6 +311,7 @@ class Calls:
         before = cursor.result.sent
         taken, rows = cursor.result.take(most)
         self._faults.raise_due(cursor.sql, max(cursor.result.sent, before + 1))
+        self._pause(self._faults.row_delay(cursor.sql) * (cursor.result.sent - before))
         header = messages.row_header(len(cursor.columns), most) if taken else b""
         return header + rows, messages.NO_DATA_FOUND if taken < most else None
 

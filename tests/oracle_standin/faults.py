@@ -23,6 +23,7 @@ class _Fault:
     error: Exception | None = None
     execute_delay: float = 0
     fetch_delay: float = 0
+    row_delay: float = 0
     callback: Callable[[int], None] | None = None
 
     def matches(self, sql: str) -> bool:
@@ -69,9 +70,11 @@ class Faults:
         """End the connection in place of an answer."""
         self._add(_Fault(on, times, after_rows, ConnectionDropError(reset=reset)))
 
-    def delay(self, *, execute: float = 0, fetch: float = 0, on: str | None = None) -> None:
-        """Add seconds to each execute and to each fetch."""
-        self._add(_Fault(on, execute_delay=execute, fetch_delay=fetch))
+    def delay(
+        self, *, execute: float = 0, fetch: float = 0, row: float = 0, on: str | None = None
+    ) -> None:
+        """Add seconds to each execute, to each fetch, and for each row that an answer has."""
+        self._add(_Fault(on, execute_delay=execute, fetch_delay=fetch, row_delay=row))
 
     def refuse_connections(self, code: int = 12514, times: int | None = None) -> None:
         """Refuse new connections as a listener does."""
@@ -121,6 +124,9 @@ class Faults:
 
     def fetch_delay(self, sql: str) -> float:
         return sum(fault.fetch_delay for fault in self._matching(sql))
+
+    def row_delay(self, sql: str) -> float:
+        return sum(fault.row_delay for fault in self._matching(sql))
 
     def call_back(self, sql: str, rows_sent: int) -> None:
         for fault in self._matching(sql):

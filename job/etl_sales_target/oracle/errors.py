@@ -9,7 +9,6 @@ import re
 from collections.abc import Iterator
 
 import oracledb
-from sqlalchemy.exc import DBAPIError
 
 from etl_sales_target.core.errors import (
     ConfigurationError,
@@ -181,10 +180,6 @@ def translated(doing: str) -> Iterator[None]:
     """Raises the driver's errors as JobErrors; `doing` completes "could not ..."."""
     try:
         yield
-    except DBAPIError as error:
-        if not isinstance(error.orig, oracledb.Error):
-            raise
-        raise _translate(error.orig, doing) from error.orig
     except oracledb.Error as error:
         raise _translate(error, doing) from error
     except OSError as error:  # The driver lets some of its socket's errors pass as they are.

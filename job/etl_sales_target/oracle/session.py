@@ -9,9 +9,7 @@ from typing import Any, ParamSpec, Self, TypeVar
 
 import oracledb
 import structlog
-from sqlalchemy import Select, create_engine
-from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.pool import NullPool
+from sqlalchemy import Select, make_url
 from sqlalchemy.sql import quoted_name
 
 from etl_sales_target.core.errors import TemporaryError
@@ -80,15 +78,10 @@ class OracleSession:
             "tcp_connect_timeout": connect_timeout_seconds,
         }
         before = sockets.open_sockets()
-        engine = create_engine(
-            "oracle+oracledb://",
-            creator=lambda: _connect(arguments, call_timeout_seconds, run_id),
-            poolclass=NullPool,
-        )
         with translated("connect to the source"):
-            self._connection = engine.connect()
-        self._dialect = engine.dialect
-        self._driver: oracledb.Connection = self._connection.connection.driver_connection  # type: ignore[assignment]
+            self._driver = _connect(arguments, call_timeout_seconds, run_id)
+        # No engine: it would send five statements to get to know the server.
+        self._dialect = make_url("oracle+oracledb://").get_dialect()()
         self._sockets = sockets.open_sockets() - before
         self._watchdog = sockets.Watchdog(
             self._sockets, call_timeout_seconds, cancel_seconds=_CANCEL_SECONDS
@@ -100,12 +93,11 @@ class OracleSession:
     def __exit__(self, *_exc: object) -> None:
         self._watchdog.stop()
         # Nothing that fails here matters: the server ends the session of a closed connection.
-        with contextlib.suppress(SQLAlchemyError, oracledb.Error, OSError):
+        with contextlib.suppress(oracledb.Error, OSError):
             # On a lost connection the thin driver's setter crashes the process.
             if self._driver.is_healthy():
                 self._driver.call_timeout = _CLOSE_TIMEOUT_MILLISECONDS
-            self._connection.invalidate()
-            self._connection.close()
+            self._driver.close()
 
     @property
     def server_version(self) -> str:
