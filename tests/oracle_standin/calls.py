@@ -301,7 +301,6 @@ class Calls:
         if cursor is None or cursor.result is None:
             raise OraError(1002)
         self._pause(self._faults.fetch_delay(cursor.sql))
-        self._faults.call_back(cursor.sql, cursor.result.sent)
         rows, end = self._rows(cursor, request.prefetch)
         return rows + self._completion(cursor, request.cursor_id, rows=cursor.result.sent, end=end)
 
@@ -309,6 +308,7 @@ class Calls:
         """The messages of up to `most` rows, and ORA-01403 where there were fewer."""
         assert cursor.result is not None
         before = cursor.result.sent
+        self._faults.call_back(cursor.sql, before)
         taken, rows = cursor.result.take(most)
         self._faults.raise_due(cursor.sql, max(cursor.result.sent, before + 1))
         self._pause(self._faults.row_delay(cursor.sql) * (cursor.result.sent - before))

@@ -87,7 +87,7 @@ class Faults:
             self._login_refusal = OraError(code)
 
     def before_fetch(self, callback: Callable[[int], None], *, on: str | None = None) -> None:
-        """Call back with the number of rows sent so far, before each reply to a fetch."""
+        """Call back with the number of rows sent so far, before each reply with rows."""
         self._add(_Fault(on, callback=callback))
 
     def clear(self) -> None:
