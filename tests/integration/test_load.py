@@ -112,9 +112,12 @@ def test_a_change_in_mid_read_is_left_for_the_next_run(
             "INSERT INTO {table} VALUES (5000, 1, 1, 2030, 1)",
         ]
     )
-    standin.faults.before_fetch(
-        lambda rows: rows and source.execute(next(edits, "DELETE FROM {table} WHERE id = -1"))
-    )
+
+    def edit(rows_sent: int) -> None:
+        if rows_sent:
+            source.execute(next(edits, "DELETE FROM {table} WHERE id = -1"))
+
+    standin.faults.before_fetch(edit)
 
     result = job("run", ETL_BATCH_ROWS="20")
 

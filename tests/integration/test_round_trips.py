@@ -5,6 +5,7 @@ from collections import Counter
 import pytest
 
 from oracle_standin import calls
+from oracle_standin.conversation import Reply
 from oracle_standin.requests import Function
 from support.command import Job
 from support.source_database import SourceDatabase
@@ -16,7 +17,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     found: Counter[str] = Counter()
     answer = calls.Calls.answer
 
-    def counting(self: calls.Calls, code: int) -> calls.Reply:
+    def counting(self: calls.Calls, code: int) -> Reply:
         found[Function(code).name] += 1
         return answer(self, code)
 
