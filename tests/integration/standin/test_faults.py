@@ -95,7 +95,7 @@ def test_a_delay_at_each_fetch(cursor: oracledb.Cursor, server: OracleStandin) -
     assert 0.3 <= time.monotonic() - start < 3
 
 
-def test_a_call_back_before_each_reply_with_rows(cursor: oracledb.Cursor, server: OracleStandin) -> None:
+def test_a_call_back_before_each_reply(cursor: oracledb.Cursor, server: OracleStandin) -> None:
     seen: list[int] = []
     server.faults.before_fetch(seen.append, on="from t")
     cursor.execute("select n from t where n <= 35").fetchall()
