@@ -8,8 +8,9 @@ import argparse
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
-from benchmark import goals, machine, table
+from benchmark import goals, machine, picture, table
 from benchmark.contenders import (
     Contender,
     Sample,
@@ -39,6 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add("--paced-peers-up-to", type=int, default=100_000, help="larger sizes: the job and ADBC")
     add("--repeats", type=int, default=5, help="rounds that count")
     add("--peer-repeats", type=int, default=1, help="of these, rounds with the others as well")
+    add("--picture", type=Path, help="a file for the first loads as bars, in SVG")
     options = parser.parse_args(arguments)
     unwind_on_sigterm()
     print(machine.as_text(), flush=True)
@@ -55,6 +57,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 _run(ready, rounds[:1], "priming")
                 found[Conditions(other.name, rows, AT_ONCE)] = _run(ready, rounds, "measuring")
     _print(found, starts)
+    if options.picture:
+        options.picture.write_text(picture.as_svg(found), encoding="utf-8")
     return 0
 
 
