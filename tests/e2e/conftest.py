@@ -50,7 +50,7 @@ def build_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("docker", "job", "requirements"):
         ignored = shutil.ignore_patterns("__pycache__", "*.zip")
         shutil.copytree(PROJECT / name, folder / name, ignore=ignored)
-    for name in ("Makefile", "pyproject.toml", ".dockerignore"):
+    for name in ("Makefile", "pyproject.toml", "LICENSE", ".dockerignore"):
         shutil.copy(PROJECT / name, folder)
     return folder
 

@@ -65,7 +65,7 @@ def test_sigterm_in_mid_load_reaches_the_job_and_leaves_the_old_rows(
     assert container_job("run").exit_code == 0
     before = target.rows()
     small_source.execute("UPDATE {table} SET target_amount = 7")
-    standin.faults.delay(fetch=2)
+    standin.faults.delay(execute=2, on="target_amount")
     process = container_job.start("run")
     _wait_for_the_load(target)
     started = time.monotonic()

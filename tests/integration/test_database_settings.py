@@ -61,7 +61,7 @@ def test_a_role_with_settings(
     )
     for setting in (f"default_transaction_isolation = '{isolation}'", *ROLE_SETTINGS):
         target.execute(f"ALTER ROLE {loader} SET {setting}")
-    standin.faults.delay(fetch=0.15)
+    standin.faults.delay(execute=0.15, fetch=0.15)
 
     for arguments in (["run"], ["run", "--full"], ["verify", "--rows"], ["check"], ["runs"]):
         result = job(*arguments)
