@@ -4,10 +4,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from statistics import median
 
-from benchmark.contenders import ADBC_EXACT, CEILING, FIRST_LOAD, Sample
+from benchmark.contenders import ADBC_EXACT, ADBC_LOSSY, FIRST_LOAD, PEERS, Sample
 from benchmark.stage import Pace
 from benchmark.table import Conditions, Samples, times_faster
 from benchmark.tables import SALES_TARGET
+
+_FIRST_LOADS = {FIRST_LOAD, ADBC_EXACT, ADBC_LOSSY, *PEERS}
 
 _WIDTH, _LABELS, _BARS = 900, 300, 400
 _BAR, _GAP, _TOP = 20, 6, 64
@@ -22,7 +24,7 @@ def as_svg(found: Mapping[Conditions, Samples]) -> str:
     """
     rows = max(each.rows for each, samples in found.items() if ADBC_EXACT in samples)
     groups = {
-        each.pace: {name: of for name, of in samples.items() if _is_first_load(name)}
+        each.pace: {name: of for name, of in samples.items() if name in _FIRST_LOADS}
         for each, samples in found.items()
         if each.table == SALES_TARGET.name and each.rows == rows
     }
@@ -36,10 +38,6 @@ def as_svg(found: Mapping[Conditions, Samples]) -> str:
             top += _BAR + _GAP
         top += _GAP
     return "\n".join([*_head(rows, top), *lines, "</svg>", ""])
-
-
-def _is_first_load(name: str) -> bool:
-    return name == FIRST_LOAD or not (name == CEILING or name.startswith("job"))
 
 
 def _seconds(of: Sequence[Sample]) -> float:

@@ -97,7 +97,8 @@ class Source:
 
     def _description(self, names: Sequence[str] | None) -> Sequence[oracledb.FetchInfo]:
         statement = statements.no_rows(self._name, names, self._session.spell)
-        with self._query(statement, row_bytes=1) as rows:
+        # The driver makes room for all rows of a round trip, and this one brings none.
+        with self._query(statement, row_bytes=_BYTES_A_ROUND_TRIP) as rows:
             return rows.description
 
     def _name_missing_columns(self, error: NotFoundError) -> None:
