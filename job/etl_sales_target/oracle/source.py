@@ -31,6 +31,8 @@ _ROWS_AT_A_TIME = 1000
 
 # Over a distance, round trips decide how long a load takes: see docs/benchmark.md.
 _BATCHES_A_ROUND_TRIP = 4
+# Longer rows come a batch at a time: four batches of them would take too much memory.
+_BYTES_OF_SHORT_ROWS = 5 * NUMBER.most_bytes
 
 # What the rows of a round trip can take, if each is as long as its columns allow.
 _BYTES_A_ROUND_TRIP = 16 * 2**20
@@ -121,7 +123,8 @@ class Source:
 
     def _fetch_rows(self, row_bytes: int) -> int:
         """How many rows of at most this length a round trip brings."""
-        most = _BATCHES_A_ROUND_TRIP * self._batch_rows
+        batches = _BATCHES_A_ROUND_TRIP if row_bytes <= _BYTES_OF_SHORT_ROWS else 1
+        most = batches * self._batch_rows
         return max(1, min(most, _BYTES_A_ROUND_TRIP // row_bytes))
 
     def resolve(self) -> str:
@@ -184,7 +187,7 @@ class Source:
     def batches(self, periods: Sequence[Period] | None) -> Generator[Batch, None, None]:
         """All rows of these periods (None: of the table), a few at a time, by one query.
 
-        A round trip brings four times `ETL_BATCH_ROWS`, or fewer if rows are long.
+        A round trip brings four times `ETL_BATCH_ROWS` if rows are short, else once, or fewer.
 
         If you might not read it to its end, close it while the connection is still open.
         """
